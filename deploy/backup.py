@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 
 from ivr import clock
 from ivr.doctor.measures import BACKUP_NAME
-from ivr.ledger.engine import LedgerUnavailable, latest_migration, open_ledger
+from ivr.ledger import LedgerUnavailable, NewerTables, open_ledger
 from ivr.private_files import set_private_umask
 from ivr.settings import Settings, SettingsError, load
 from ivr.version import version_text
@@ -61,7 +61,10 @@ def main(arguments: list[str]) -> int:
 def make_backup(settings: Settings, folder: Path) -> Path:
     """Return the folder of the new backup. Raises BackupError, LedgerUnavailable or OSError."""
     ledger = open_ledger(settings.database_url)
-    ledger.check()
+    try:
+        ledger.check()
+    except NewerTables as error:
+        print(f"Warning: {error}", file=sys.stderr)
     # Before the copy begins: what happens meanwhile may be in it or not, and reconcile looks at all of it.
     at = clock.now()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -77,7 +80,7 @@ def make_backup(settings: Settings, folder: Path) -> Path:
         manifest = {
             "at": at.isoformat(timespec="seconds"),
             "version": version_text(),
-            "tables": latest_migration(),
+            "tables": ledger.version(),
             "files": {path: digest(partial / path) for path in _files(partial)},
         }
         (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")

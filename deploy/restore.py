@@ -2,7 +2,7 @@
 
 It checks the backup, replaces the database, upgrades its tables, and runs `infoline reminders reconcile --since`, which
 records what went out after the backup before anything is sent again. Exit status 0 if sending can go on, 1 if reconcile
-says what is left to do, 2 if nothing was changed.
+says what is left to do, 2 if nothing was changed, 3 if the database is restored and a step after that failed.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from typing import Any
 from backup import MANIFEST, POSTGRES_NAME, SQLITE_NAME, BackupError, digest, run_postgresql
 from sqlalchemy.engine import make_url
 
-from ivr import clock, queues
-from ivr.ledger import Ledger, LedgerUnavailable, open_ledger
+from ivr import clock
+from ivr.doctor.stopped import HOW_TO_STOP, still_running
+from ivr.ledger import LedgerUnavailable, open_ledger
 from ivr.ledger.engine import latest_migration
 from ivr.private_files import set_private_umask
-from ivr.reminders.outbox.monitor import clock_age
 from ivr.settings import Settings, SettingsError, load
 
-CLOCK_STOPPED_SECONDS = 60.0
 INFOLINE = (sys.executable, "-m", "ivr.cli")
 
 
@@ -44,12 +43,26 @@ def main(arguments: list[str]) -> int:
         _refuse_unless_ready(settings, manifest, replace=options.replace)
         _restore_database(settings, options.backup)
         _restore_spool(options.backup / "kept", settings.var_dir / "kept")
-    except (BackupError, SettingsError, OSError) as error:
+    except (BackupError, SettingsError, LedgerUnavailable, OSError) as error:
         print(f"The backup was not restored: {error}", file=sys.stderr)
         return 2
     print(f"Restored the database of {manifest['at']}. Looking for texts that went out since then…", flush=True)
-    subprocess.run([*INFOLINE, "db", "upgrade"], check=True)
-    return subprocess.run([*INFOLINE, "reminders", "reconcile", "--since", manifest["at"]], check=False).returncode
+    return _resume(str(manifest["at"]))
+
+
+def _resume(since: str) -> int:
+    """Upgrade the tables of the restored database, and reconcile. Exit status: see above."""
+    upgrade, reconcile = ("db", "upgrade"), ("reminders", "reconcile", "--since", since)
+    for command, fine in ((upgrade, (0,)), (reconcile, (0, 1))):
+        status = subprocess.run([*INFOLINE, *command], check=False).returncode
+        if status not in fine:
+            print(
+                f"The database is restored, but `infoline {' '.join(command)}` failed, for the reason above. Leave the"
+                f" line stopped and correct it; then run `infoline db upgrade` and `infoline {' '.join(reconcile)}`.",
+                file=sys.stderr,
+            )
+            return 3
+    return status
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -67,31 +80,27 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def _refuse_unless_ready(settings: Settings, manifest: dict[str, Any], *, replace: bool) -> None:
     if str(manifest["tables"]) > latest_migration():
-        raise BackupError(f"it was made by a newer version ({manifest['version']}): install that version first")
+        raise BackupError(f"its tables ({manifest['tables']}) are of a newer version: install the newest version first")
     name = SQLITE_NAME if settings.database_url.startswith("sqlite") else POSTGRES_NAME
     if name not in manifest["files"]:
-        raise BackupError("it is of another kind of database: correct DATABASE_URL")
-    if queues.live_workers(settings.redis_url):
-        raise BackupError("a worker runs: stop the line (systemctl stop infoline.target), wait a minute, try again")
-    ledger = open_ledger(settings.database_url)
-    try:
-        has_tables = ledger.has_tables()
-        if has_tables and _clock_runs(ledger):
-            raise BackupError("the clock process ran within the last minute: stop the line, and wait a minute")
-    except LedgerUnavailable as error:
-        # A damaged file is a reason to restore; a server that does not answer cannot be restored.
-        if not ledger.is_sqlite:
-            raise BackupError(str(error)) from None
-        has_tables = True
-    finally:
-        ledger.close()
-    if has_tables and not replace:
+        raise BackupError(
+            "it is of another kind of database: restore it with the former DATABASE_URL, then run `infoline db copy`"
+        )
+    if running := still_running(settings):
+        raise BackupError(f"{running}: {HOW_TO_STOP}")
+    if _has_tables(settings.database_url) and not replace:
         raise BackupError("the database has tables: to replace it, add --replace")
 
 
-def _clock_runs(ledger: Ledger) -> bool:
-    age = clock_age(ledger, clock.now())
-    return age is not None and age < CLOCK_STOPPED_SECONDS
+def _has_tables(url: str) -> bool:
+    ledger = open_ledger(url)
+    try:
+        return ledger.has_tables()
+    except LedgerUnavailable:
+        # What a damaged file had is not known. A server has answered just before.
+        return True
+    finally:
+        ledger.close()
 
 
 def _restore_database(settings: Settings, backup: Path) -> None:

@@ -112,6 +112,12 @@ def redis_problem(url: str) -> str:
     return "" if parts.password else "needs a password, as in rediss://:password@host:6379/0"
 
 
+def is_database_url(url: str) -> bool:
+    """Whether this is the URL of a SQLite file or of a PostgreSQL database."""
+    schemes = ("sqlite:///", "postgres://", "postgresql://", "postgresql+psycopg://")
+    return url.startswith(schemes) and has_valid_port(url)
+
+
 def database_problem(url: str) -> str:
     """What is wrong with DATABASE_URL on a public line; empty if nothing is. A server elsewhere needs TLS."""
     parts = urlsplit(url)

@@ -20,7 +20,7 @@ from ivr.local_keys import LocalKeysError, local_keys
 from ivr.setting_rules import (
     database_problem,
     decode_key,
-    has_valid_port,
+    is_database_url,
     is_http_url,
     is_loopback,
     is_redis_url,
@@ -125,8 +125,7 @@ class Settings(FeedSettings):
     @field_validator("database_url")
     @classmethod
     def _database_url(cls, url: str) -> str:
-        schemes = ("sqlite:///", "postgres://", "postgresql://", "postgresql+psycopg://")
-        if url and not (url.startswith(schemes) and has_valid_port(url)):
+        if url and not is_database_url(url):
             raise ValueError("must look like postgresql://user:password@host/infoline or sqlite:///file")
         return url
 

@@ -14,11 +14,14 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from sqlalchemy import insert
 
 from ivr import queues
+from ivr.ledger.tables import batch, person
 from ivr.line.callflow.states import EnterNumber
-from tests.support.clinic import at, row
+from tests.support.clinic import NOW, Clinic, at, row
 from tests.support.processes import Processes, wait_until
+from tests.support.stored import back_up, stored, without_database
 from tests.support.webhooks import post, state_that_sends_a_text
 from tests.worker.test_processes import responds
 
@@ -70,9 +73,14 @@ class Monitor:
 
 
 @pytest.fixture
-def processes(clinic, queue_url) -> Iterator[Processes]:
+def clinic(clinic_on_each_database) -> Clinic:
+    return clinic_on_each_database
+
+
+@pytest.fixture
+def processes(clinic, ledger_url, queue_url) -> Iterator[Processes]:
     timings = {"LEASE_SECONDS": 4, "RECONCILE_SECONDS": 0.2, "RETRY_SECONDS": 0.2, "WEB_WORKERS": 2}
-    opened = Processes(clinic, queue_url, **timings)
+    opened = Processes(clinic, queue_url, DATABASE_URL=ledger_url, **timings)
     yield opened
     opened.end()
 
@@ -115,7 +123,7 @@ def errors_happen(processes: Processes) -> None:
 
 
 def test_nothing_personal_leaves_the_encrypted_columns_even_when_things_break(
-    clinic, line, processes, queue_url, tmp_path: Path
+    clinic, line, processes, ledger_url, queue_url, tmp_path: Path
 ):
     monitor = Monitor(queue_url)
     processes.start("-m", "ivr.cli", "web")
@@ -138,14 +146,15 @@ def test_nothing_personal_leaves_the_encrypted_columns_even_when_things_break(
 
     # Without a database, writes are spooled, and jobs fail.
     processes.kill(processes._started[1])
-    for path in list(tmp_path.glob("small.db*")):
-        path.rename(tmp_path / path.name.replace("small", "hidden"))
-    processes.start("-m", "ivr.cli", "web")
-    wait_until(lambda: responds(processes.env["PUBLIC_URL"] + "/healthz"))
-    texts_come_in(processes, "2")
-    a_call_comes_in(processes, line, "CA" + "2" * 32)
-    spooled = [path for path in (tmp_path / "var" / "kept").iterdir() if not path.name.startswith(".")]
-    assert spooled
+    with without_database(ledger_url):
+        processes.start("-m", "ivr.cli", "web")
+        wait_until(lambda: responds(processes.env["PUBLIC_URL"] + "/healthz"))
+        texts_come_in(processes, "2")
+        a_call_comes_in(processes, line, "CA" + "2" * 32)
+        spooled = [path for path in (tmp_path / "var" / "kept").iterdir() if not path.name.startswith(".")]
+        assert spooled
+        processes.end()
+    back_up(processes)
 
     events = processes.outputs().replace(processes.output(0), "")
     for event in ("text_requested", "job_finished", "requests_refused", "write_spooled", "call_task_failed"):
@@ -155,8 +164,18 @@ def test_nothing_personal_leaves_the_encrypted_columns_even_when_things_break(
     sent = b"\n".join(map(expanded, monitor.commands))
     assert b"worker.jobs.send_asked" in sent
     assert leaks(sent) == []
-    files = [*tmp_path.glob("hidden.db*"), *(path for path in (tmp_path / "var").rglob("*") if path.is_file())]
-    assert {path: found for path in files if (found := leaks(path.read_bytes()))} == {}
+    kept = stored(tmp_path, "infoline.db*")
+    assert any("/database." in path for path in kept)
+    assert {path: found for path, data in kept.items() if (found := leaks(data))} == {}
+
+
+def test_the_search_finds_what_is_stored_without_encryption(clinic, processes, tmp_path: Path) -> None:
+    with clinic.ledger.write() as connection:
+        connection.execute(insert(person).values(phone_hash="h", phone_sealed=PATIENT.encode(), created_at=NOW))
+        connection.execute(insert(batch).values(filename=f"{NAME}.csv", created_at=NOW))
+    (database,) = back_up(processes).glob("database.*")
+    found = leaks(stored(tmp_path)[str(database)])
+    assert [word for word in (PATIENT, NAME) if leaks(word.encode())[0] in found] == [PATIENT, NAME]
 
 
 def test_the_search_finds_what_it_searches_for() -> None:

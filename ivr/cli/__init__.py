@@ -24,7 +24,7 @@ COMMANDS = {
     "reminders": ("ivr.cli.reminders:reminders", "Import appointments and track their text messages."),
     "hl7": ("ivr.cli.hl7:hl7", "Receive appointments as HL7 v2 messages."),
     "calls": ("ivr.cli.calls:calls", "Summarize recent calls."),
-    "db": ("ivr.cli.db:db", "Manage the database tables."),
+    "db": ("ivr.cli.db:db", "Manage the database tables, and move to another database."),
     "doctor": ("ivr.cli.doctor:doctor", "Check everything that the line needs, and print what to do."),
     "callbacks": ("ivr.cli.worklists:callbacks", "List callers who are waiting for a call back, red flags first."),
     "todos": ("ivr.cli.worklists:todos", "List work items for schedulers."),

@@ -88,12 +88,13 @@ def _of_running_line(settings: Settings) -> Settings:
     return settings.model_copy(update=found)
 
 
-def ledger_or_exit(settings: Settings) -> Ledger:
+def ledger_or_exit(settings: Settings, *, accepts_newer: bool = False) -> Ledger:
     """The database. Upgrades its tables on a loopback line; a public one must have them.
 
     Never creates them: a command in the wrong folder would write into a new database and report success.
+    accepts_newer: tables of a newer version are a warning, so that a line can be operated after a rollback.
     """
-    from ivr.ledger import open_ledger
+    from ivr.ledger import NewerTables, open_ledger
 
     ledger = open_ledger(settings.database_url)
     if not ledger.has_tables():
@@ -101,9 +102,14 @@ def ledger_or_exit(settings: Settings) -> Ledger:
             f"There is no database at {ledger.address}: run the command in the line's folder, or name the line's"
             " settings file with INFOLINE_ENV=FILE. `infoline run` and `infoline db upgrade` create a database."
         )
-    if settings.loopback:
-        ledger.upgrade()
-    ledger.check()
+    try:
+        if settings.loopback:
+            ledger.upgrade()
+        ledger.check()
+    except NewerTables as error:
+        if not accepts_newer:
+            raise
+        note(f"Warning: {error}")
     return ledger
 
 
@@ -225,10 +231,13 @@ def moment_or_exit(text: str, zone: tzinfo) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def open_context(*, writes: bool = False) -> CommandContext:
-    """Settings and database, or exit with an error. writes: name the database that the command changes."""
+def open_context(*, writes: bool = False, accepts_newer: bool = False) -> CommandContext:
+    """Settings and database, or exit with an error. writes: name the database that the command changes.
+
+    accepts_newer: see `ledger_or_exit`.
+    """
     settings = settings_or_exit()
-    context = CommandContext(settings, ledger_or_exit(settings))
+    context = CommandContext(settings, ledger_or_exit(settings, accepts_newer=accepts_newer))
     if writes:
         context.name_database()
     return context

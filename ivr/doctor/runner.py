@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from queue import Empty, SimpleQueue
 
-from ivr.doctor import address, carrier, machine, stores, words
+from ivr.doctor import address, carrier, machine, postgresql_client, stores, words
 from ivr.doctor.result import Level, Line, Result, problem, warning
 from ivr.log import without_numbers
 from ivr.settings import Settings
@@ -27,6 +27,7 @@ CHECKS: Mapping[str, Check] = {
     "disk": machine.check_disk,
     "backup": machine.check_backup,
     "spool": machine.check_spool,
+    "pg_dump": postgresql_client.check_pg_dump,
     "prompts": words.check_prompts,
     "release": words.check_release,
     "hours": words.check_hours,

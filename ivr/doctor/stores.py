@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ivr import clock, queues
-from ivr.doctor.result import Line, Result, ok, problem
-from ivr.ledger import LedgerUnavailable, Vault
+from ivr.doctor.result import Line, Result, ok, problem, warning
+from ivr.ledger import LedgerUnavailable, NewerTables, Vault
 from ivr.ledger.engine import latest_migration
 from ivr.ledger.keys import WrongKeys, refuse_wrong_keys
 from ivr.reminders.alarms import raised
@@ -19,6 +19,8 @@ def check_ledger(line: Line) -> Result:
     """Whether the database answers, and has the tables of this version."""
     try:
         line.ledger.check()
+    except NewerTables as error:
+        return warning(str(error))
     except LedgerUnavailable as error:
         return problem(str(error))
     kind = "SQLite" if line.ledger.is_sqlite else "PostgreSQL"

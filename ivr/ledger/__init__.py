@@ -3,7 +3,7 @@
 Queries about people and reminders belong to `ivr.people` and `ivr.reminders`.
 """
 
-from ivr.ledger.engine import Ledger, LedgerUnavailable, open_ledger
+from ivr.ledger.engine import Ledger, LedgerUnavailable, NewerTables, open_ledger
 from ivr.ledger.vault import Vault
 
-__all__ = ["Ledger", "LedgerUnavailable", "Vault", "open_ledger"]
+__all__ = ["Ledger", "LedgerUnavailable", "NewerTables", "Vault", "open_ledger"]

@@ -41,6 +41,10 @@ class LedgerUnavailable(Exception):
     """The ledger cannot be reached, or its tables are missing or outdated; the message says which."""
 
 
+class NewerTables(LedgerUnavailable):
+    """A newer version has upgraded the tables. Migrations only add, so what this version needs is still there."""
+
+
 class Ledger:
     """An open ledger. `write()` and `read()` give a connection for one short transaction.
 
@@ -50,7 +54,7 @@ class Ledger:
 
     def __init__(self, engine: Engine, file: Path | None = None, guard: Callable[[Ledger], None] | None = None) -> None:
         self.engine = engine
-        self._file, self._guard = file, guard
+        self.file, self._guard = file, guard
         self._writing: AbstractContextManager[Any] = nullcontext()
         # PostgreSQL's default isolation level takes a new snapshot for each statement.
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
@@ -99,19 +103,19 @@ class Ledger:
 
     def _pass_guard(self) -> None:
         if self._guard is not None:
-            self._guard(Ledger(self.engine, self._file))
+            self._guard(Ledger(self.engine, self.file))
             self._guard = None
 
     def guarded(self, guard: Callable[[Ledger], None]) -> Ledger:
         """The same ledger with a guard."""
-        return Ledger(self.engine, self._file, guard)
+        return Ledger(self.engine, self.file, guard)
 
     def with_turns(self) -> Ledger:
         """The same ledger, for threads that write all the time: on SQLite, which has one writer, they take turns.
 
         A thread that waits for another one's transaction polls, and sleeps for up to 100 ms.
         """
-        ledger = Ledger(self.engine, self._file, self._guard)
+        ledger = Ledger(self.engine, self.file, self._guard)
         if self.is_sqlite:
             ledger._writing = threading.Lock()
         return ledger
@@ -138,14 +142,14 @@ class Ledger:
 
     def upgrade(self) -> None:
         """Run the pending migrations. Creates a SQLite file, and its folder, readable by this user only."""
-        if self._file is not None:
-            _create_file(self._file)
+        if self.file is not None:
+            _create_file(self.file)
         with raises_unavailable(), self._upgrading_alone():
             with self.engine.begin() as connection:
                 version = _version(connection)
                 if self.is_sqlite or version is None:
                     if version is not None and version > latest_migration():
-                        raise LedgerUnavailable(_newer(version))
+                        raise NewerTables(_newer(version))
                     if version != latest_migration():
                         migrate(connection)
                     return
@@ -184,28 +188,44 @@ class Ledger:
                 time.sleep(pause)
 
     def check(self) -> None:
-        """Raise LedgerUnavailable unless the ledger answers and its tables match this version of the code."""
-        if self._file is not None and not self._file.exists():
-            raise LedgerUnavailable(_no_file(self._file))
-        with self.read() as connection:
-            version = _version(connection)
+        """Raise LedgerUnavailable unless the ledger answers and its tables match this version of the code.
+
+        Raises NewerTables if they are those of a newer one.
+        """
+        if self.file is not None and not self.file.exists():
+            raise LedgerUnavailable(_no_file(self.file))
+        version = self.version()
         if version is not None and version > latest_migration():
-            raise LedgerUnavailable(_newer(version))
+            raise NewerTables(_newer(version))
         if version != latest_migration():
             raise LedgerUnavailable("The ledger's tables do not match this version: run `infoline db upgrade`.")
 
+    def is_usable(self) -> bool:
+        """Whether the ledger answers and has what this version needs, as after a rollback of the program."""
+        try:
+            self.check()
+        except NewerTables:
+            return True
+        except LedgerUnavailable:
+            return False
+        return True
+
     def has_tables(self) -> bool:
         """Whether an upgrade has created the tables, of any version. Raises LedgerUnavailable."""
-        if self._file is not None and not self._file.exists():
-            return False
+        return self.version() is not None
+
+    def version(self) -> str | None:
+        """The revision of the tables; None if there are none. Raises LedgerUnavailable."""
+        if self.file is not None and not self.file.exists():
+            return None
         with self.read() as connection:
-            return _version(connection) is not None
+            return _version(connection)
 
     @property
     def address(self) -> str:
         """Where the ledger is, for people: a file, or a server and its database, without user and password."""
-        if self._file is not None:
-            return str(self._file.absolute())
+        if self.file is not None:
+            return str(self.file.absolute())
         url = self.engine.url
         return URL.create("postgresql", host=url.host, port=url.port, database=url.database).render_as_string()
 

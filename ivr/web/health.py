@@ -41,7 +41,7 @@ class Probes:
 def register_probes(app: Flask) -> None:
     shared: Services = app.extensions["infoline"]
     app.extensions["line_probes"] = Probes(
-        Refreshed(lambda: _ledger_answers(shared.ledger)),
+        Refreshed(shared.ledger.is_usable),
         Refreshed(lambda: queues.is_reachable(shared.settings.redis_url)),
     )
 
@@ -138,11 +138,3 @@ _DETAIL = N_(
     "Requests with wrong signatures are refused, and no valid one arrives:"
     " compare TWILIO_AUTH_TOKEN and PUBLIC_URL with the Twilio Console."
 )
-
-
-def _ledger_answers(ledger: Ledger) -> bool:
-    try:
-        ledger.check()
-    except LedgerUnavailable:
-        return False
-    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -17,6 +18,8 @@ from sqlalchemy import text as sql
 from ivr import clock
 from ivr.doctor.measures import last_backup
 from ivr.ledger import Vault, open_ledger
+from ivr.ledger.engine import latest_migration
+from ivr.ledger.keys import verify_keys
 from ivr.reminders.outbox.monitor import beat
 from tests.support.clinic import NOW, Clinic, at, row
 from tests.support.network import JANE, LINE, SID, TOKEN, Network
@@ -78,12 +81,13 @@ def installation(
 
 def damage(installation: Installation) -> None:
     """Lose the data: the SQLite file is overwritten, the PostgreSQL table of texts emptied."""
-    installation.clinic.ledger.close()
     if installation.url.startswith("sqlite"):
+        installation.clinic.ledger.close()
         Path(installation.url.removeprefix("sqlite:///")).write_bytes(b"not a database" * 1000)
         return
-    with open_ledger(installation.url).engine.begin() as connection:
+    with installation.clinic.ledger.write() as connection:
         connection.execute(sql("TRUNCATE text CASCADE"))
+    installation.clinic.ledger.close()
 
 
 def test_a_restored_line_resumes_and_repeats_no_text(installation: Installation) -> None:
@@ -139,11 +143,70 @@ def test_the_oldest_backups_are_deleted(installation: Installation) -> None:
 
 def test_a_running_line_and_a_database_with_tables_are_not_replaced(installation: Installation) -> None:
     backup = installation.back_up()
+    ledger = installation.clinic.ledger
+    ledger.close()
     refused = installation.run("restore.py", backup)
     assert (refused.returncode, "add --replace" in refused.stderr) == (2, True)
-    beat(installation.clinic.ledger, clock.now())
+    beat(ledger, clock.now())
+    ledger.close()
     refused = installation.run("restore.py", backup, "--replace")
-    assert (refused.returncode, "stop the line" in refused.stderr) == (2, True)
+    assert (refused.returncode, "the clock process ran" in refused.stderr) == (2, True)
+
+
+def test_a_database_that_another_process_has_open_is_not_replaced(installation: Installation) -> None:
+    """A web process would go on writing opt-outs to the file that was set aside."""
+    backup = installation.back_up()
+    ledger = installation.clinic.ledger
+    # A connection that waits in the pool, as those of an idle web process do.
+    assert ledger.has_tables()
+    refused = installation.run("restore.py", backup, "--replace")
+    assert (refused.returncode, "stop the line" in refused.stderr) == (2, True), refused.stderr
+    assert ("open:" in refused.stderr) is ledger.is_sqlite
+    assert ("(1, from " in refused.stderr) is not ledger.is_sqlite
+    ledger.close()
+    assert installation.run("restore.py", backup, "--replace").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "step"),
+    [
+        ({"PHONE_KEY": base64.urlsafe_b64encode(b"x" * 32).decode()}, "infoline db upgrade"),
+        ({"TWILIO_API_URL": "http://127.0.0.1:1"}, "infoline reminders reconcile --since"),
+    ],
+    ids=["the tables cannot be upgraded", "the carrier does not answer"],
+)
+def test_a_step_after_the_restore_that_fails_says_what_to_run_once_it_is_corrected(
+    settings: dict[str, str], step: str, installation: Installation
+) -> None:
+    installation.clinic.import_rows(row(10, DUE))
+    verify_keys(installation.clinic.ledger, installation.clinic.vault)
+    backup = installation.back_up()
+    installation.clinic.ledger.close()
+    installation.env |= settings
+    failed = installation.run("restore.py", backup, "--replace")
+    assert (failed.returncode, f"`{step}" in failed.stderr) == (3, True), failed.stderr
+    assert "then run `infoline db upgrade` and `infoline reminders reconcile --since 20" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    installation.reopen()
+    assert installation.clinic.appointment("A10")
+
+
+def test_a_release_that_was_rolled_back_backs_up_the_newer_tables_and_leaves_their_restore_to_the_newer_one(
+    installation: Installation,
+) -> None:
+    ledger = installation.clinic.ledger
+    version = sql("UPDATE alembic_version SET version_num = :version")
+    with ledger.write() as connection:
+        connection.execute(version, {"version": "9999"})
+    made = installation.run("backup.py", installation.backups)
+    assert (made.returncode, "Warning: A newer version" in made.stderr) == (0, True), made.stderr
+    manifest = json.loads((Path(made.stdout.strip()) / "backup.json").read_text())
+    with ledger.write() as connection:
+        connection.execute(version, {"version": latest_migration()})
+    assert manifest["tables"] == "9999"
+    ledger.close()
+    refused = installation.run("restore.py", made.stdout.strip(), "--replace")
+    assert (refused.returncode, "tables (9999) are of a newer version" in refused.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("fault", ["a file is changed", "a file is missing", "a newer version"])

@@ -198,6 +198,19 @@ def test_no_turn_is_lost_while_both_web_processes_are_restarted_in_turn(site: Si
     assert statuses[200] > 100
 
 
+def test_the_error_log_has_no_number_while_the_web_processes_are_down(site: Site) -> None:
+    for process in site.web:
+        site.processes.kill(process)
+    assert site.turn("CA" + "3" * 32)[0] == 502
+    assert site.get("/console/people?number=603-555-0123") == 502
+    assert site.ask("POST", "/sms", "From=%2B16035550123&Body=" + "x" * 70_000, OUTSIDE)[0] == 413
+    logs = {path.name: path.read_text() for path in site.folder.glob("*.log") if not path.stem.isdigit()}
+    assert "infoline.error.log" in logs
+    assert {
+        name: found for name, text in logs.items() if (found := re.findall(r"603\D{0,3}555\D{0,3}0123", text))
+    } == {}
+
+
 def test_a_slow_client_is_cut_off_by_nginx_and_holds_no_web_process(site: Site) -> None:
     context = ssl.create_default_context(cafile=str(site.files.certificate))
     began = time.monotonic()

@@ -107,6 +107,7 @@ _SIMULATOR = "tests/simulator/test_docs.py"
 _FEEDS = "tests/docs/test_feeds.py"
 _RECONCILE = "tests/reminders/outbox/test_restore.py::test_the_command_reconciles_and_refuses_invalid_times"
 _TEACH = "tests/line/lint/test_add_phrase.py::test_a_group_becomes_a_phrase_of_the_draft_in_one_step"
+_COPY = "tests/cli/test_db_copy.py::test_the_password_is_asked_for_and_never_printed"
 _WEB = "tests/e2e/test_run.py::test_a_web_process_for_twilio_has_no_console"
 RUN_ELSEWHERE = {
     "run": "tests/e2e/test_first_look.py::test_without_a_terminal_these_entries_are_all_that_standard_output_gets",
@@ -123,6 +124,7 @@ RUN_ELSEWHERE = {
     'text "can I wear deodorant"': _FIRST_LOOK,
     "doctor --connect": "tests/cli/test_doctor.py::"
     "test_connecting_asks_first_then_sets_the_webhooks_and_then_has_nothing_to_do",
+    "reminders reconcile": _RECONCILE,
     "reminders reconcile --since": _RECONCILE,
     "reminders reconcile --since 2026-12-01T03:00": _RECONCILE,
     "reminders watch incoming --once": _FEEDS,
@@ -131,6 +133,9 @@ RUN_ELSEWHERE = {
     "reminders pull": _PROCFILE,
     "hl7": _PROCFILE,
     "hl7 --port 2575": _FEEDS,
+    "db copy": _COPY,
+    "db copy --password 'postgresql://infoline@db.example.org/infoline?sslmode=verify-full'": _COPY,
+    "db copy sqlite:////var/lib/infoline/infoline.db": "tests/cli/test_db_copy.py::test_a_line_can_move_back_to_a_file",
     "unanswered teach": _TEACH,
     "unanswered teach 3fa2c1 --topic cancer": _TEACH,
 }

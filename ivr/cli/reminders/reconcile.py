@@ -47,7 +47,7 @@ def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
     """
     if go_on and since is None:
         fail("--go-on needs --since: give the time of the backup too.")
-    context = open_context()
+    context = open_context(accepts_newer=True)
     moment = None if since is None else _backup_time_or_exit(since, context.content)
     if not as_json:
         context.name_database()

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from ivr.ledger import Ledger, Vault
-from ivr.ledger.marks import TEXTS_FORGOTTEN, read_mark, set_mark
+from ivr.ledger.marks import TEXTS_FORGOTTEN, add_to_count, read_mark, set_mark, take_counts
 from ivr.people.audit import Actor, AuditKind, record
 from ivr.reminders.retention.rules import RULES, Cutoffs, Rule
 
@@ -21,6 +21,8 @@ PAUSE_SECONDS = 0.05
 NIGHT_HOUR = 3
 ACTOR = Actor("infoline retention")
 _DONE = "retention"
+_UNRECORDED = "expired-"
+"""Counts of deleted rows, by rule, that are not in the audit log yet. A killed run leaves them for the next one."""
 
 
 def check_due(ledger: Ledger, now: datetime, zone: tzinfo) -> bool:
@@ -64,7 +66,8 @@ def expire(
     """Delete what is older. Returns the numbers of deleted rows, and whether nothing is left to delete.
 
     should_stop: asked before each transaction; the next run continues. progress: gets the number of rows so far. What
-    was deleted is in the audit log. Raises LedgerUnavailable.
+    was deleted is in the audit log, as one entry; if the process is killed, in that of the next run. Raises
+    LedgerUnavailable.
     """
     run = _Run(ledger, vault, cutoffs, now, should_stop, progress)
     # Before the first deletion, because the carrier's log has the texts for longer.
@@ -72,9 +75,7 @@ def expire(
     try:
         is_finished = all(run.apply(rule) for rule in RULES)
     finally:
-        if any(run.deleted.values()):
-            with ledger.write() as connection:
-                record(connection, ACTOR, AuditKind.DATA_EXPIRED, now, **run.deleted)
+        _record_deleted(ledger, now)
     if is_finished:
         _remember(ledger, _DONE, now)
     return run.deleted, is_finished
@@ -119,7 +120,16 @@ class _Run:
             current = list(connection.execute(still.with_for_update(of=rule.table)).scalars())
             if current:
                 rule.apply(connection, self.vault, current, self.now)
+                add_to_count(connection, _UNRECORDED + rule.name, len(current), self.now)
         return len(current)
+
+
+def _record_deleted(ledger: Ledger, now: datetime) -> None:
+    with ledger.write() as connection:
+        counts = take_counts(connection, _UNRECORDED)
+        if counts:
+            deleted = {rule.name: counts.get(rule.name, 0) for rule in RULES}
+            record(connection, ACTOR, AuditKind.DATA_EXPIRED, now, **deleted)
 
 
 def _remember(ledger: Ledger, name: str, at: datetime) -> None:

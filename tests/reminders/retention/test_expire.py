@@ -10,14 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from ivr.ledger import LedgerUnavailable, Vault
+from ivr.ledger import Vault
 from ivr.ledger.keys import SEALED_COLUMNS
 from ivr.ledger.reseal import reseal
 from ivr.ledger.tables import (
     alarm_event,
     appointment,
     appointment_change,
-    audit_entry,
     batch,
     call_turn,
     callback,
@@ -32,7 +31,7 @@ from ivr.ledger.tables import (
     todo,
     unanswered,
 )
-from ivr.people.audit import KEYS, AuditKind, entries_since
+from ivr.people.audit import KEYS, AuditKind
 from ivr.people.callbacks import CallbackRequest, save_callback
 from ivr.people.persons import get_or_create_persons, opt_in, opt_out
 from ivr.people.work_items import add_work_item
@@ -272,41 +271,6 @@ def test_a_run_deletes_in_short_transactions_between_which_others_write(clinic, 
     assert run(clinic, progress=write_meanwhile) == {"call_turns": 50}
     assert seen == [7, 14, 21, 28, 35, 42, 49, 50]
     assert len(clinic.all(opt_out_event)) == len(seen)
-
-
-def test_a_run_that_is_stopped_is_continued_by_the_next_and_both_are_in_the_audit_log(clinic, monkeypatch):
-    monkeypatch.setattr(module, "ROWS_PER_TRANSACTION", 1)
-    for number in (10, 11, 12):
-        aged(clinic, 200, number)
-    check_due(clinic.ledger, NOW - DAY, NEW_YORK)
-    answers = iter([False, False, False, False, False, False, True])
-    assert run(clinic, should_stop=lambda: next(answers)) == {"appointments": 2}
-    assert check_due(clinic.ledger, NOW, NEW_YORK)
-    assert run(clinic) == {"appointments": 1, "batches": 3, "numbers": 3}
-    assert not check_due(clinic.ledger, NOW, NEW_YORK)
-    with clinic.ledger.read() as connection:
-        entries = [entry for entry in entries_since(connection, NOW) if entry.kind == AuditKind.DATA_EXPIRED]
-    assert [entry.details["appointments"] for entry in entries] == [2, 1]
-    assert entries[0].actor.name == "infoline retention"
-
-
-def test_a_run_without_anything_to_delete_leaves_no_entry(clinic):
-    assert run(clinic) == {}
-    assert clinic.all(audit_entry) == []
-
-
-def test_what_was_deleted_before_the_database_failed_is_recorded(clinic, monkeypatch):
-    monkeypatch.setattr(module, "ROWS_PER_TRANSACTION", 1)
-    for number in (10, 11):
-        aged(clinic, 200, number)
-
-    def fail(_count):
-        raise LedgerUnavailable("gone")
-
-    with pytest.raises(LedgerUnavailable):
-        expire(clinic.ledger, clinic.vault, CUTOFFS, NOW, progress=fail)
-    (entry,) = clinic.all(audit_entry)
-    assert '"appointments": 1' in entry.details
 
 
 NIGHTS = [

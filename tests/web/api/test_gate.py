@@ -95,7 +95,7 @@ def test_what_went_wrong_on_our_side_is_logged_without_the_request(api, client, 
 
 
 def test_without_the_database_the_answer_is_503(api, client):
-    api.services.ledger._file.rename(api.services.ledger._file.with_suffix(".away"))
+    api.services.ledger.file.rename(api.services.ledger.file.with_suffix(".away"))
     api.services.ledger.close()
     response = client.get("/batches")
     assert problem(response) == (503, "unavailable")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ivr import queues
-from ivr.ledger import LedgerUnavailable
 from ivr.web.api import models
 from ivr.web.api.context import services
 from ivr.web.api.documentation import resource
@@ -20,10 +19,5 @@ def show() -> dict[str, Any]:
     """Which services of the line answer."""
     shared = services()
     line = shared.releases.live
-    try:
-        shared.ledger.check()
-        has_ledger = True
-    except LedgerUnavailable:
-        has_ledger = False
     has_queue = queues.is_reachable(shared.settings.redis_url)
-    return {"ledger": has_ledger, "queue": has_queue, "release": line.digest if line else None}
+    return {"ledger": shared.ledger.is_usable(), "queue": has_queue, "release": line.digest if line else None}
