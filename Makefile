@@ -22,6 +22,7 @@ test: .venv/ready
 test-processes: .venv/ready
 	@$(call debian,nginx,nginx)
 	@$(call debian,promtool,prometheus)
+	@$(call debian,chromium,chromium)
 	$(BIN)/python -m pytest -m processes -rs -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(TEST)
 
 # Takes minutes: kills processes and cuts connections; prints how many texts went out, were lost and were sent twice.
@@ -29,8 +30,9 @@ test-chaos: .venv/ready
 	$(BIN)/python -m pytest -m chaos -n 2 --maxschedchunk 1 $(or $(TEST),tests/chaos)
 
 # Takes minutes: two machines whose processes, PostgreSQL and Redis restart, fail over and are cut off, and two releases
-# side by side. Needs PostgreSQL's initdb, which apt-get install postgresql brings; without it, the tests are skipped.
+# side by side. Needs PostgreSQL's initdb; without it, the tests are skipped, with the reason.
 test-cluster: .venv/ready
+	@command -v initdb >/dev/null || { $(call debian,/usr/lib/postgresql/*/bin/initdb,postgresql); }
 	$(BIN)/python -m pytest -m cluster -rs $(TEST)
 
 # Takes minutes: interrupts the hand-over of texts at every point. SCHEDULES=2000 runs that many of the schedules;
