@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from flask import Flask
@@ -11,10 +12,11 @@ from sqlalchemy import event, select, update
 
 from ivr import clock
 from ivr.ledger.tables import alarm, callback, opt_out_event, text
+from ivr.people.phones import format_phone
 from ivr.web import health
 from tests.support.databases import on_one_database
 from tests.support.paths import ROOT
-from tests.web.test_voice import SUNDAY, Phone, callbacks, count, make_app, set_time
+from tests.web.test_voice import SUNDAY, TUESDAY, Phone, callbacks, count, make_app, set_time
 
 PREMIUM, TOLL_FREE, FOREIGN = "+19002341234", "+18002341234", "+442071838750"
 
@@ -107,6 +109,21 @@ def test_a_keyed_in_number_may_be_of_any_country_that_the_line_texts(
             copy.write_bytes(file.read_bytes().replace(b"countries: [US]", b"countries: [US, CA]"))
     app = make_app(tmp_path / "var", monkeypatch, **environment, PROMPTS_DIR=str(prompts))
     assert "416-967-1111" in Phone(app).presses("0", "1", "2").answers(Digits="4169671111").said
+
+
+@on_one_database
+def test_a_folder_that_was_never_published_lets_nobody_call_a_premium_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    set_time(monkeypatch, TUESDAY)
+    prompts = copytree(ROOT / "prompts", tmp_path / "prompts")
+    words, number = (prompts / "line.yaml").read_text(), format_phone(PREMIUM)
+    (prompts / "line.yaml").write_text(words.replace("number: 603-663-2180", f"number: {number}"))
+    app = make_app(tmp_path / "var", monkeypatch, **environment, PROMPTS_DIR=str(prompts))
+    served = app.extensions["infoline"].releases.live.content.config
+    assert [entry.id for entry in served.directory if entry.e164 == PREMIUM] == ["central-scheduling"]
+    dialed = [number.text for number in Phone(app).presses("0").root.iter("Number")]
+    assert dialed == [served.entry("breast-health-center").e164]
 
 
 def test_an_opt_out_on_a_call_is_confirmed_by_one_text(app: Flask) -> None:

@@ -53,6 +53,7 @@ from ivr.line.callflow.states import (
     Which,
 )
 from ivr.line.content.config import Config, DirectoryEntry
+from ivr.line.content.costly_numbers import may_be_dialed
 from ivr.line.content.loader import Content
 from ivr.line.content.required_prompts import ANSWERED_ALOUD, NUMBERS
 
@@ -388,8 +389,12 @@ def _offers(config: Config, topic: str) -> dict[str, str]:
 
 
 def _chain(config: Config, entry: DirectoryEntry) -> tuple[str, ...]:
-    """An entry and its fallbacks, without entries that repeat a phone number."""
+    """An entry and its fallbacks, without those that repeat a phone number, and without numbers that cost too much.
+
+    The latter are findings of `prompts check`; but a folder that was never published is served without it.
+    """
     by_number: dict[str, str] = {}
-    for name in (entry.id, *entry.next):
-        by_number.setdefault(config.entry(name).number, name)
+    for link in (entry, *map(config.entry, entry.next)):
+        if may_be_dialed(config, link):
+            by_number.setdefault(link.number, link.id)
     return tuple(by_number.values())

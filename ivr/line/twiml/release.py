@@ -177,7 +177,7 @@ class CompiledLine:
 
 
 def fallback_document(line: CompiledLine) -> bytes:
-    """Apologizes and gives the phone numbers in every language, then dials the entry of key 0.
+    """Apologizes and gives the phone numbers in every language, then dials the entry of key 0, or its first fallback.
 
     The phone number's fallback URL at Twilio. It refers to no URL of the line, so any file server can host it.
     """
@@ -185,8 +185,8 @@ def fallback_document(line: CompiledLine) -> bytes:
     response = VoiceResponse()
     for language in config.languages:
         response.append(build_say(line.speech.block(language, "unavailable"), config))
-    entry = config.entry(config.menus["welcome"].person)
-    response.dial(timeout=entry.ring).number(entry.e164)
+    for entry in map(config.entry, line.graph.chains[config.menus["welcome"].person][:1]):
+        response.dial(timeout=entry.ring).number(entry.e164)
     return encode(response)
 
 
