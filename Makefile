@@ -71,10 +71,10 @@ catalog: .venv/ready
 # Pins the dependencies of pyproject.toml, with hashes.
 lock: .venv/ready
 	$(PIP) install --quiet --require-hashes -r requirements-uv.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --group build \
 		pyproject.toml --output-file requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra tracing \
-		--constraint requirements.txt pyproject.toml --output-file requirements-tracing.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group build \
+		--extra tracing --constraint requirements.txt pyproject.toml --output-file requirements-tracing.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group demo \
 		--constraint requirements.txt pyproject.toml --output-file requirements-demo.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev \
