@@ -22,6 +22,7 @@ test: .venv/ready
 test-processes: .venv/ready
 	@$(call debian,nginx,nginx)
 	@$(call debian,promtool,prometheus)
+	@$(call debian,chromium,chromium)
 	$(BIN)/python -m pytest -m processes -rs -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(TEST)
 
 # Takes minutes: kills processes and cuts connections; prints how many texts went out, were lost and were sent twice.
@@ -29,8 +30,9 @@ test-chaos: .venv/ready
 	$(BIN)/python -m pytest -m chaos -n 2 --maxschedchunk 1 $(or $(TEST),tests/chaos)
 
 # Takes minutes: two machines whose processes, PostgreSQL and Redis restart, fail over and are cut off, and two releases
-# side by side. Needs PostgreSQL's initdb, which apt-get install postgresql brings; without it, the tests are skipped.
+# side by side. Needs PostgreSQL's initdb; without it, the tests are skipped, with the reason.
 test-cluster: .venv/ready
+	@command -v initdb >/dev/null || { $(call debian,/usr/lib/postgresql/*/bin/initdb,postgresql); }
 	$(BIN)/python -m pytest -m cluster -rs $(TEST)
 
 # Takes minutes: interrupts the hand-over of texts at every point. SCHEDULES=2000 runs that many of the schedules;
@@ -69,10 +71,10 @@ catalog: .venv/ready
 # Pins the dependencies of pyproject.toml, with hashes.
 lock: .venv/ready
 	$(PIP) install --quiet --require-hashes -r requirements-uv.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --group build \
 		pyproject.toml --output-file requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra tracing \
-		--constraint requirements.txt pyproject.toml --output-file requirements-tracing.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group build \
+		--extra tracing --constraint requirements.txt pyproject.toml --output-file requirements-tracing.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group demo \
 		--constraint requirements.txt pyproject.toml --output-file requirements-demo.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev \

@@ -101,6 +101,8 @@ def served_sites(
                 "TWILIO_AUTH_TOKEN": auth_token,
                 "CALLS_AT_ONCE": "1000000",
                 "CALLS_PER_NUMBER": "1000000000",
+                "TRANSFERS_PER_NUMBER": "1000000000",
+                "TRANSFERS_PER_HOUR": "1000000000",
                 "ANSWERED_TEXTS_PER_HOUR": "1000000000",
                 # Learned once, for all servers.
                 "MODEL_DIR": os.environ.get("MODEL_DIR", f"{var_dir}/models"),

@@ -30,6 +30,7 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
     from ivr.people.callbacks import CallbackLimits
     from ivr.people.calls.call_limit import CallLimit
     from ivr.people.calls.call_log import CallLog
+    from ivr.people.calls.transfer_limit import TransferLimit
     from ivr.people.inbound.answer_limit import AnswerLimit
     from ivr.people.inbound.incoming import IncomingTextLog
     from ivr.people.inbound.loops import LoopLimits
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
         settings.public_url,
         settings.redis_url,
         settings.models_folder,
+        transfer_seconds=60 * settings.transfer_minutes,
         start_untrained=settings.start_untrained and settings.loopback,
     )
     stopping = threading.Event()
@@ -93,9 +95,11 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
         stopping=stopping,
         answers=AnswerLimit(shared, settings.answered_texts_per_hour),
         call_limit=CallLimit(shared, settings.calls_at_once, settings.calls_per_number, vault.hash),
+        transfer_limit=TransferLimit(shared, settings.transfers_per_number, settings.transfers_per_hour, vault.hash),
         loop_limits=LoopLimits(settings.answered_texts_per_number, settings.unclear_texts_per_number),
     )
-    if error := services.answers.error or services.call_limit.error:
+    limits_in_memory = (services.answers, services.call_limit, services.transfer_limit)
+    if error := next(filter(None, (limit.error for limit in limits_in_memory)), None):
         log.get_logger().warning("limits_not_shared", reason=error.strerror)
     for module in (receipts, audio, metrics, health):
         app.register_blueprint(module.blueprint)

@@ -42,6 +42,8 @@ _RANDOM_KEY = "create one with: python -c 'import secrets; print(secrets.token_u
 MIN_TOKEN, MIN_AUTH_TOKEN, MIN_SECRET = 16, 8, 32
 # A century in seconds, so that shifted dates stay within datetime's range.
 MAX_CLOCK_SHIFT = 3.2e9
+# A local line costs nothing, and programs call it from one number.
+_LOCAL_LIMITS = {"calls_per_number": 300, "transfers_per_number": 300, "transfers_per_hour": 100_000}
 
 
 class SettingsError(Exception):
@@ -106,7 +108,11 @@ class Settings(FeedSettings):
     keep_numbers_days: int = Field(default=90, ge=14)
     keep_evidence_days: int = Field(default=1827, ge=365)
     calls_at_once: int = Field(default=1000, ge=1, le=1_000_000)
-    calls_per_number: int = Field(default=300, ge=1)
+    calls_per_number: int = Field(default=60, ge=1)
+    transfers_per_number: int = Field(default=30, ge=1)
+    transfers_per_hour: int = Field(default=600, ge=1)
+    # Twilio's own limit is four hours: https://www.twilio.com/docs/voice/twiml/dial#timelimit
+    transfer_minutes: int = Field(default=60, ge=5, le=240)
     callbacks_per_number: int = Field(default=4, ge=1)
     callbacks_per_hour: int = Field(default=120, ge=1)
     carrier_seconds: float = Field(default=15, gt=0, le=60)
@@ -328,6 +334,8 @@ def _local_defaults(settings: Settings, *, save_keys: bool) -> dict[str, object]
         "twilio_auth_token": settings.twilio_auth_token or keys["twilio_auth_token"],
         "twilio_api_url": settings.twilio_api_url or settings.simulator_url,
     }
+    named = settings.model_fields_set
+    defaults |= {name: most for name, most in _LOCAL_LIMITS.items() if name not in named}
     if not (settings.twilio_messaging_service_sid or settings.twilio_from):
         defaults["twilio_from"] = "+16035550100"
     if not settings.clock_shift_seconds:

@@ -83,7 +83,7 @@ def _no_health_watch() -> Iterator[None]:
 def _read_and_compile_once() -> Iterator[None]:
     """Cache contents and compiled lines across tests: they are immutable, and take seconds."""
     contents: dict[str, Content] = {}
-    lines: dict[tuple[str, str], CompiledLine] = {}
+    lines: dict[tuple[str, str, int | None], CompiledLine] = {}
     archives: dict[str, bytes] = {}
 
     def cached_content(files: Files) -> Content:
@@ -93,7 +93,7 @@ def _read_and_compile_once() -> Iterator[None]:
         return contents[key]
 
     def cached_line(content: Content, base_url: str = "", **options: Any) -> CompiledLine:
-        key = (content.digest, base_url)
+        key = (content.digest, base_url, options.get("transfer_seconds"))
         if key not in lines:
             lines[key] = CompiledLine(content, base_url, **options)
         return lines[key]

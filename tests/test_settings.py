@@ -75,6 +75,14 @@ def test_a_local_line_uses_explicit_settings(monkeypatch: pytest.MonkeyPatch) ->
     assert (settings.twilio_auth_token, settings.twilio_from) == ("mine", "")
 
 
+@pytest.mark.parametrize("name", ["calls_per_number", "transfers_per_number", "transfers_per_hour"])
+def test_a_local_line_may_be_called_more_often_unless_a_setting_says_otherwise(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert getattr(load(), name) > getattr(loaded(monkeypatch, **PUBLIC), name)
+    assert getattr(loaded(monkeypatch, PUBLIC_URL="", **{name.upper(): "7"}), name) == 7
+
+
 def test_an_empty_setting_gets_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert loaded(monkeypatch, PORT="", PUBLIC_URL="", KEYWORDS_ANSWERED_BY="").port == 8000
 

@@ -14,10 +14,12 @@ from click.testing import CliRunner
 from ivr import version
 from ivr.cli import main
 from ivr.ledger.engine import MIGRATIONS
+from tests.support.former_release import former_file, former_schema, has_history
 from tests.support.paths import ROOT
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
-SECTIONS = re.findall(r"^## \[(.+?)\](?: - (.+))?$", CHANGELOG, re.MULTILINE)
+SECTION = re.compile(r"^## \[(.+?)\](?: - (.+))?$", re.MULTILINE)
+SECTIONS = SECTION.findall(CHANGELOG)
 TEXTS = re.split(r"^## \[.+$", CHANGELOG, flags=re.MULTILINE)[1:]
 
 
@@ -92,3 +94,12 @@ def test_every_migration_says_in_the_changelog_whether_the_former_release_runs_o
     assert released == {number for number in existing if number <= max(released)}
     # Their sentences are written when they are released; until then, a person who reads the list finds them.
     assert [number for number in existing - released if f"{number:04}" not in TEXTS[0]] == []
+
+
+@pytest.mark.skipif(not has_history(), reason="this clone has no history: the former release is not in it")
+def test_the_release_that_runs_beside_this_one_is_the_newest_released_one() -> None:
+    # The commit that numbers a release cannot name itself.
+    released = SECTIONS[1:2] if TEXTS[0].strip() else SECTIONS[1:3]
+    former = SECTION.findall(former_file("CHANGELOG.md"))[1]
+    assert former in released
+    assert int(former_schema()) == max(set().union(*map(migrations, TEXTS[SECTIONS.index(former) :])))

@@ -9,11 +9,14 @@ import subprocess
 import sys
 import urllib.request
 
-from tools.release import REQUIREMENTS
+from tools.release import REQUIREMENTS, ROOT
 
 # pip-audit asks PyPI: https://docs.pypi.org/api/json/#known-vulnerabilities
 DATABASE = "https://pypi.org/pypi/pip/json"
-COMMAND = [sys.executable, "-m", "pip_audit", "--requirement", str(REQUIREMENTS), "--require-hashes", "--disable-pip"]
+# What hospitals install: without traces, and with them.
+AUDITED = (REQUIREMENTS, ROOT / "requirements-tracing.txt")
+COMMAND = [sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip"]
+COMMAND += [word for file in AUDITED for word in ("--requirement", str(file))]
 
 
 def main() -> int:

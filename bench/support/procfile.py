@@ -104,6 +104,8 @@ def running(folder: Path, web_workers: int, database_url: str = "") -> Iterator[
         # Limits against abuse, which a measurement reaches at once.
         "CALLS_AT_ONCE": "1000000",
         "CALLS_PER_NUMBER": "1000000000",
+        "TRANSFERS_PER_NUMBER": "1000000000",
+        "TRANSFERS_PER_HOUR": "1000000000",
         "ANSWERED_TEXTS_PER_HOUR": "1000000000",
     }
     command = [sys.executable, "-m", "ivr.cli"]

@@ -122,6 +122,6 @@ def _connect(line: Line, fallback_url: str, *, yes: bool) -> None:
 def _write_fallback(settings: Settings, path: Path) -> None:
     with exit_on(NoRelease, status=FINDINGS):
         content = live_content(open_ledger(settings.database_url), settings.var_dir, settings.prompts_dir)
-        document = fallback_document(CompiledLine(content))
+        document = fallback_document(CompiledLine(content, transfer_seconds=60 * settings.transfer_minutes))
     write_or_exit(path, document)
     echo(f"Wrote {path}. Host it elsewhere, and set it as the number's fallback URL.")

@@ -11,6 +11,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
+from ivr.line.content.costly_numbers import PREMIUM_EXCHANGES
+
 
 def _us_pattern() -> str:
     """Return the library's pattern of US mobile numbers by area code; its general pattern accepts nearly anything."""
@@ -32,8 +34,6 @@ _LONGEST_NUMBER, _TWO_NUMBERS = 15, 20
 # A person answers these types. The others are premium-rate, toll-free, shared-cost, pager, voicemail, company-wide and
 # personal numbers, which cost far more to text or to call.
 _OF_PEOPLE = frozenset({PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
-# Premium rate in every area of North America, which the library does not know; 900 is an area code.
-_PREMIUM_EXCHANGES = frozenset(("976",))
 # Territories of the United States, whose numbers have ISO codes of their own.
 _TERRITORIES = {"US": ("PR", "VI", "GU", "MP", "AS")}
 # Twilio sends these for a withheld number: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE on a keypad.
@@ -69,7 +69,7 @@ def parse_phone(text: str, countries: Sequence[str] = ("US",)) -> PhoneNumber | 
     match = _US_WRITTEN.match(text) if countries[0] == "US" else None
     if match:
         area, exchange, line = match.groups()
-        if exchange in _PREMIUM_EXCHANGES:
+        if exchange in PREMIUM_EXCHANGES:
             return PhoneFault.SPECIAL
         if _is_us(area, exchange) or (exchange == "555" and line[:2] == "01" and _is_us_area(area)):
             return PhoneNumber(f"+1{area}{exchange}{line}")
@@ -112,7 +112,7 @@ def _parse_by_library(text: str, countries: Sequence[str]) -> PhoneNumber | Phon
 
 def _is_premium_exchange(number: phonenumbers.PhoneNumber) -> bool:
     national = str(number.national_number)
-    return number.country_code == 1 and national[3:6] in _PREMIUM_EXCHANGES
+    return number.country_code == 1 and national[3:6] in PREMIUM_EXCHANGES
 
 
 @lru_cache

@@ -41,11 +41,12 @@ class ReleaseCache:
     """The releases of one web process. `live` is None only until the first release loads.
 
     base_url: the public URL that compiled documents point to. queue_url: the queue server that announces a publish;
-    without it, a publish is detected by polling the database. start_untrained: answer before the model of a release is
+    without it, a publish is detected by polling the database. transfer_seconds: how long a transfer may last at most.
+    start_untrained: answer before the model of a release is
     trained, as docs/decisions/0033-a-demo-that-answers-untrained.md explains.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of a web process
         self,
         ledger: Ledger,
         var_dir: Path,
@@ -54,6 +55,7 @@ class ReleaseCache:
         queue_url: str = "",
         model_dir: Path | None = None,
         *,
+        transfer_seconds: int | None = None,
         start_untrained: bool = False,
     ) -> None:
         self._ledger = ledger
@@ -62,7 +64,7 @@ class ReleaseCache:
         self._refused_number = 0
         self._copies = DiskCache(var_dir)
         self._var_dir, self._prompts_dir = var_dir, prompts_dir
-        self._base_url = base_url
+        self._base_url, self._transfer_seconds = base_url, transfer_seconds
         self._models = ModelStore(ledger, model_dir or var_dir / "models")
         self._start_untrained = start_untrained
         self._lines: dict[str, CompiledLine] = {}
@@ -198,7 +200,12 @@ class ReleaseCache:
     def _add(self, content: Content) -> CompiledLine:
         with self._lock:
             if content.digest not in self._lines:
-                self._lines[content.digest] = CompiledLine(content, self._base_url, model_of=self._models.model_of)
+                self._lines[content.digest] = CompiledLine(
+                    content,
+                    self._base_url,
+                    model_of=self._models.model_of,
+                    transfer_seconds=self._transfer_seconds,
+                )
                 in_use = (self.live.digest if self.live else content.digest, content.digest)
                 for old in [digest for digest in self._lines if digest not in in_use][: -MAX_COPIES + 1]:
                     del self._lines[old]

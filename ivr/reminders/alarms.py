@@ -31,6 +31,7 @@ class Alarm(StrEnum):
     REQUESTED_TEXTS_CAPPED = "requested_texts_capped"  # callers ask for more texts than the limit for one hour
     ANSWERED_TEXTS_CAPPED = "answered_texts_capped"  # more texts come in than are answered in one hour
     CALLS_CAPPED = "calls_capped"  # calls are refused because of a limit
+    TRANSFERS_CAPPED = "transfers_capped"  # calls are not transferred because of a limit
     CALLBACKS_CAPPED = "callbacks_capped"  # callers ask for more call-backs than the limit for one hour
     CLOCK_SILENT = "clock_silent"  # no clock process has run for a minute
     SIGNATURES_REFUSED = "signatures_refused"  # webhooks have wrong signatures, and none has a valid one

@@ -24,6 +24,9 @@ blueprint = Blueprint("ops", __name__)
 WATCH_SECONDS = 15.0
 CLOCK_SILENT_SECONDS = 60.0
 _ANSWERS_CAPPED = N_("More texts come in than ANSWERED_TEXTS_PER_HOUR allows to answer: see docs/operations.md.")
+_TRANSFERS_CAPPED = N_(
+    "Calls are not transferred because of TRANSFERS_PER_NUMBER or TRANSFERS_PER_HOUR: see docs/abuse.md."
+)
 _CALLS_CAPPED = N_("Calls are refused because of CALLS_AT_ONCE or CALLS_PER_NUMBER: see docs/abuse.md.")
 # SIGNATURES_REFUSED: at least so many wrong signatures within this time, and no valid one.
 WRONG_SIGNATURES = 5
@@ -87,10 +90,11 @@ def watch_alarms(services: Services) -> None:
 
 
 def _watch_limits(services: Services, now: datetime) -> None:
-    """Raise an alarm if texts got no answer, or calls were refused, because of a limit; `watch` clears it."""
+    """Raise an alarm if a limit on answers, calls, or transfers was reached; `watch` clears it."""
     reached = {
         Alarm.ANSWERED_TEXTS_CAPPED: (services.answers.was_reached(), _ANSWERS_CAPPED),
         Alarm.CALLS_CAPPED: (services.call_limit.was_reached(), _CALLS_CAPPED),
+        Alarm.TRANSFERS_CAPPED: (services.transfer_limit.was_reached(), _TRANSFERS_CAPPED),
     }
     for alarm, (is_reached, detail) in reached.items():
         if is_reached:

@@ -13,6 +13,7 @@ from ivr.ledger.breaker import CircuitBreaker
 from ivr.ledger.spool import Spool
 from ivr.people.calls.call_limit import CallLimit
 from ivr.people.calls.call_log import CallLog
+from ivr.people.calls.transfer_limit import TransferLimit
 from ivr.people.inbound.answer_limit import AnswerLimit
 from ivr.people.inbound.incoming import IncomingTextLog
 from ivr.people.inbound.loops import LoopLimits
@@ -39,6 +40,7 @@ class Services:
     requests: RequestCounts
     answers: AnswerLimit
     call_limit: CallLimit
+    transfer_limit: TransferLimit
     loop_limits: LoopLimits
     # Set at the end of the process: ends the threads that watch something.
     stopping: threading.Event

@@ -253,6 +253,7 @@ def test_the_fallback_says_the_numbers_in_both_languages_and_dials_central_sched
         spoken = "".join(say.itertext())
         assert all(number in spoken for number in ("603-663-2180", "603-668-3067", "603-663-4490"))
     assert [number.text for number in document.iter("Number")] == ["+16036632180"]
+    assert [dial.get("timeLimit") for dial in document.iter("Dial")] == ["3600"]
 
 
 def test_a_fallback_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:

@@ -108,14 +108,22 @@ class Callers:
 
     def __init__(self, phones: Phones, numbers: Sequence[str], at_least: int, every: float) -> None:
         self.calls: list[Call] = []
-        self.expected: dict[str, Call] = {}
-        for script, number in zip(SCRIPTS, numbers, strict=False):
-            self.expected[script.name] = make_call(phones, script, number)
-        self._phones, self._numbers = phones, numbers[len(SCRIPTS) :]
+        self._undisturbed: list[Call] = []
+        first, self._phones = len(SCRIPTS), phones
+        self._numbers, self._later_numbers = numbers[first:-first], numbers[-first:]
         self._at_least, self._every = at_least, every
+        self._hear_all(numbers[:first])
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    def hear_new_words(self) -> None:
+        """Call once more by each script, after other words were published: from then on, calls may have either."""
+        self._hear_all(self._later_numbers)
+
+    def _hear_all(self, numbers: Sequence[str]) -> None:
+        for script, number in zip(SCRIPTS, numbers, strict=True):
+            self._undisturbed.append(make_call(self._phones, script, number))
 
     def _run(self) -> None:
         scripts = cycle(SCRIPTS)
@@ -138,23 +146,22 @@ class Callers:
 
     def faults(self) -> list[str]:
         """What callers missed: a turn without words, and words that others heard."""
-        faults = []
-        for call in self.calls:
-            expected = self.expected[call.script.name].turns
-            fixed = -1 if call.script.outcomes else None
-            if call.error:
-                faults.append(f"{call.script.name}: {call.error}")
-            elif call.turns[:fixed] != expected[:fixed]:
-                both = enumerate(zip(call.turns, expected, strict=False))
-                at = next((at for at, (heard, words) in both if heard != words), len(call.turns))
-                faults.append(f"{call.script.name}: turn {at}: {call.turns[at : at + 1]}")
-            elif call.script.outcomes and call.outcome is None:
-                faults.append(f"{call.script.name}: the end: {call.turns[-1]}")
-        return faults
+        return [f"{call.script.name}: {fault}" for call in self.calls if (fault := self._fault(call))]
+
+    def _fault(self, call: Call) -> str | None:
+        if call.error:
+            return call.error
+        fixed = -1 if call.script.outcomes else None
+        expected = [other.turns for other in self._undisturbed if other.script is call.script]
+        if call.turns[:fixed] not in [turns[:fixed] for turns in expected]:
+            both = enumerate(zip(call.turns, expected[-1], strict=False))
+            at = next((at for at, (heard, words) in both if heard != words), len(call.turns))
+            return f"turn {at}: {call.turns[at : at + 1]}"
+        return f"the end: {call.turns[-1]}" if call.script.outcomes and call.outcome is None else None
 
     def of(self, script: Script, *outcomes: str) -> set[str]:
         """The callers of a script who heard one of some outcomes."""
-        calls = [*self.calls, *self.expected.values()]
+        calls = [*self.calls, *self._undisturbed]
         return {call.caller for call in calls if call.script is script and call.outcome in outcomes}
 
     def outcomes(self) -> Counter[str]:

@@ -177,7 +177,7 @@ SHELL_RUN_ELSEWHERE = {
 # Not run: how they begin, and why.
 SHELL_NOT_RUN = {
     ".ci/run": "runs the tests",
-    "/opt/infoline/.venv/bin/pip install --no-deps .": "tests/e2e/test_wheel.py installs this into an environment",
+    "/opt/infoline/.venv/bin/pip install --no-deps": "tests/e2e/test_wheel.py installs this into an environment",
     "/opt/infoline/.venv/bin/pip install --require-hashes": "downloads 100 MB; `make test` installs the same pins",
     "alias infoline=": "needs the user infoline; tests/docs/test_commands.py runs the commands that use it",
     "apt-get install": "changes the machine, and needs root",

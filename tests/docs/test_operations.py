@@ -103,12 +103,20 @@ def test_each_setting_is_in_a_table_with_its_default() -> None:
 
 def test_the_image_is_built_by_the_steps_of_the_installation() -> None:
     containerfile = (ROOT / "deploy/Containerfile").read_text()
-    steps = re.findall(r"^RUN (.*)", containerfile, re.MULTILINE)
-    assert len(steps) == 5
+    client, *steps = re.findall(r"^RUN (.*)", containerfile, re.MULTILINE)
+    assert "install -y --no-install-recommends postgresql-client" in client
+    assert len(steps) == 6
     installation = shell_commands(ROOT / "docs/operations/install.md")
     assert [command for command in installation if command in steps] == steps
     upgrade = shell_commands(ROOT / "docs/operations/upgrade.md")
     assert [command for command in upgrade if command in steps] == steps[-2:]
+
+
+def test_a_hospital_installs_nothing_that_is_not_pinned() -> None:
+    installs = [command for page in PAGES for command in shell_commands(page) if "pip install" in command]
+    assert len(installs) >= 5
+    pinned = ("--require-hashes -r requirements", "--no-deps --no-build-isolation .")
+    assert [command for command in installs if not any(options in command for options in pinned)] == []
 
 
 def test_the_table_of_units_has_each_unit() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from ivr.shipped import DATA_FILES
 from ivr.version import commit_of, release
+from tests.support.checkout import copy_checkout
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.processes
@@ -25,20 +26,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the built wheel's packages. Their dependencies come from this environment."""
     folder = tmp_path_factory.mktemp("wheel")
     # Building in the checkout would leave build/ behind, and pick up files that are not in git.
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/", "bench/")):
-            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / "source" / name)
+    source = copy_checkout(folder / "source", ("tests/", "docs/", "bench/"))
     for words in ("init", "add --all", "-c user.name=A -c user.email=a@example.org commit --message Source"):
-        subprocess.run(["git", *words.split()], cwd=folder / "source", check=True, capture_output=True)
+        subprocess.run(["git", *words.split()], cwd=source, check=True, capture_output=True)
     subprocess.run(
-        [*PIP, "wheel", *OFFLINE, "--no-build-isolation", "--wheel-dir", folder / "dist", folder / "source"], check=True
+        [*PIP, "wheel", *OFFLINE, "--no-build-isolation", "--wheel-dir", folder / "dist", source], check=True
     )
     (wheel,) = (folder / "dist").glob("infoline-*.whl")
     subprocess.run([*PIP, "install", *OFFLINE, "--target", folder / "site", wheel], check=True)

@@ -100,6 +100,9 @@ class Processes:
     def outputs(self) -> str:
         return "".join(self.output(number) for number in range(len(self._started)))
 
+    def output_of(self, process: subprocess.Popen[bytes]) -> str:
+        return self.output(self._started.index(process))
+
     def output(self, number: int) -> str:
         return (self.folder / f"{number}.log").read_text()
 

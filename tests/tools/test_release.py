@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,10 +42,10 @@ def test_every_requirement_is_pinned_to_one_version_and_its_hashes(file: str) ->
         assert re.match(r"[\w.-]+==[\w.]+( ; [^-]*?[^ ])? *--hash=sha256:[0-9a-f]{64}", line), line
 
 
-def test_every_dependency_of_the_project_is_among_the_pinned_ones_within_its_bounds() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+def test_every_dependency_and_what_builds_a_checkout_is_among_the_pinned_ones_within_its_bounds() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     versions = {canonicalize_name(name): version for name, version in pinned()}
-    for dependency in map(Requirement, project["dependencies"]):
+    for dependency in map(Requirement, project["project"]["dependencies"] + project["build-system"]["requires"]):
         assert dependency.specifier.contains(versions[canonicalize_name(dependency.name)]), dependency
 
 
@@ -107,7 +108,10 @@ def test_the_audit_fails_if_pip_audit_finds_something_or_fails(monkeypatch, stat
 
 
 def test_the_audit_reads_the_requirements_that_are_installed_in_production() -> None:
-    assert str(ROOT / "requirements.txt") in audit.COMMAND
+    pages = "".join(page.read_text() for page in (ROOT / "docs/operations").glob("*.md"))
+    installed = set(re.findall(r"pip install --require-hashes -r (\S+)", pages))
+    audited = {Path(file).name for option, file in pairwise(audit.COMMAND) if option == "--requirement"}
+    assert audited == installed == {"requirements.txt", "requirements-tracing.txt"}
     listed = subprocess.run([*audit.COMMAND[:3], "--help"], capture_output=True, text=True, check=False)
     if "No module named" in listed.stderr:
         pytest.skip("`make audit` installs pip-audit")

@@ -25,7 +25,9 @@ from ivr.ledger import Ledger, open_ledger
 from ivr.ledger.tables import appointment, incoming_text, opt_out_event, person, text, unanswered
 from ivr.line.text.gsm7 import count_segments
 from ivr.people.work_items import pending_work_items
+from ivr.reminders.alarms import Alarm, raised
 from ivr.settings import load
+from ivr.web import health
 from tests.support.clinic import Clinic
 from tests.support.paths import ROOT
 
@@ -170,6 +172,34 @@ def test_over_the_limit_of_the_hour_only_red_flags_and_opt_outs_are_answered(
     assert services.answers.was_reached()
     sender.texts({"texted": "6", "from": "+16035550108", "at": "2026-12-01T11:10-05:00"})
     assert not services.answers.was_reached()
+
+
+@pytest.mark.parametrize("words", ["chest pain", "I want to die", "stop texting me"])
+def test_one_red_flag_or_opt_out_more_than_the_limit_is_answered_and_raises_the_alarm(
+    texter, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setenv("ANSWERED_TEXTS_PER_HOUR", "3")
+    sender = texter({})
+    services = sender.app.extensions["infoline"]
+    for digit in range(1, 4):
+        assert sender.texts({"texted": words, "from": f"+1603555010{digit}"})
+    health._watch_limits(services, clock.now())
+    with services.ledger.read() as connection:
+        assert raised(connection) == {}
+    assert sender.texts({"texted": words, "from": "+16035550104"})
+    assert sender.texts({"texted": "6", "from": "+16035550105"}) == []
+    health._watch_limits(services, clock.now())
+    with services.ledger.read() as connection:
+        assert list(raised(connection)) == [Alarm.ANSWERED_TEXTS_CAPPED]
+
+
+def test_texts_that_get_no_reply_do_not_count(texter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSWERED_TEXTS_PER_HOUR", "2")
+    sender = texter({})
+    for digit in range(1, 4):
+        assert sender.texts({"texted": "chest pain", "from": f"+1900234100{digit}"}) == []
+        assert sender.texts({"texted": "6", "from": f"+1900234100{digit}"}) == []
+    assert not sender.app.extensions["infoline"].answers.was_reached()
 
 
 def test_an_older_spooled_stop_does_not_undo_a_newer_start(texter) -> None:

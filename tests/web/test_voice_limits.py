@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from flask import Flask
@@ -11,10 +12,11 @@ from sqlalchemy import event, select, update
 
 from ivr import clock
 from ivr.ledger.tables import alarm, callback, opt_out_event, text
+from ivr.people.phones import format_phone
 from ivr.web import health
 from tests.support.databases import on_one_database
 from tests.support.paths import ROOT
-from tests.web.test_voice import SUNDAY, Phone, callbacks, count, make_app, set_time
+from tests.web.test_voice import SUNDAY, TUESDAY, Phone, callbacks, count, make_app, set_time
 
 PREMIUM, TOLL_FREE, FOREIGN = "+19002341234", "+18002341234", "+442071838750"
 
@@ -109,6 +111,21 @@ def test_a_keyed_in_number_may_be_of_any_country_that_the_line_texts(
     assert "416-967-1111" in Phone(app).presses("0", "1", "2").answers(Digits="4169671111").said
 
 
+@on_one_database
+def test_a_folder_that_was_never_published_lets_nobody_call_a_premium_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    set_time(monkeypatch, TUESDAY)
+    prompts = copytree(ROOT / "prompts", tmp_path / "prompts")
+    words, number = (prompts / "line.yaml").read_text(), format_phone(PREMIUM)
+    (prompts / "line.yaml").write_text(words.replace("number: 603-663-2180", f"number: {number}"))
+    app = make_app(tmp_path / "var", monkeypatch, **environment, PROMPTS_DIR=str(prompts))
+    served = app.extensions["infoline"].releases.live.content.config
+    assert [entry.id for entry in served.directory if entry.e164 == PREMIUM] == ["central-scheduling"]
+    dialed = [number.text for number in Phone(app).presses("0").root.iter("Number")]
+    assert dialed == [served.entry("breast-health-center").e164]
+
+
 def test_an_opt_out_on_a_call_is_confirmed_by_one_text(app: Flask) -> None:
     for number in range(2):
         Phone(app, CallSid=f"CA{number:032d}").answers(SpeechResult="stop texting me")
@@ -196,6 +213,62 @@ def test_refused_calls_raise_an_alarm(
     health._watch_limits(services, clock.now())
     with services.ledger.read() as connection:
         assert connection.execute(select(alarm.c.name)).scalars().all() == ["calls_capped"]
+
+
+@on_one_database
+@pytest.mark.parametrize(
+    ("setting", "callers", "dialed", "reason"),
+    [
+        ({"TRANSFERS_PER_NUMBER": "2"}, ["+16035550123"] * 4, 2, "transfers_number"),
+        ({"TRANSFERS_PER_HOUR": "3"}, [f"+160355501{number}" for number in range(10, 15)], 3, "transfers_hour"),
+        ({"TRANSFERS_PER_HOUR": "1"}, ["anonymous"] * 3, 1, "transfers_hour"),
+    ],
+    ids=["one number", "many numbers", "withheld numbers"],
+)
+def test_a_caller_who_may_not_be_transferred_again_hears_the_number_and_is_offered_a_call_back(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    setting: dict[str, str],
+    callers: list[str],
+    dialed: int,
+    reason: str,
+) -> None:
+    set_time(monkeypatch, TUESDAY)
+    app = make_app(tmp_path, monkeypatch, **environment, **setting)
+    services = app.extensions["infoline"]
+    phones = [Phone(app, caller, CallSid=f"CA{number:032d}").presses("0") for number, caller in enumerate(callers)]
+    refused = len(callers) - dialed
+    assert [phone.root.find("Dial") is not None for phone in phones] == [True] * dialed + [False] * refused
+    for phone in phones[dialed:]:
+        assert "no one could take your call" in phone.said
+        assert "603-663-2180" in phone.said
+        assert "press 1" in phone.said
+    assert services.requests.totals().events["calls", "refused", reason] == refused
+    health._watch_limits(services, clock.now())
+    with services.ledger.read() as connection:
+        assert connection.execute(select(alarm.c.name)).scalars().all() == ["transfers_capped"]
+
+
+@on_one_database
+def test_the_next_number_of_a_transfer_counts_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    set_time(monkeypatch, TUESDAY)
+    phone = Phone(make_app(tmp_path, monkeypatch, **environment, TRANSFERS_PER_NUMBER="1")).presses("0")
+    assert phone.root.find("Dial") is not None
+    assert phone.answers(DialCallStatus="busy").root.find("Dial") is None
+    assert "The number is 603-663-2180" in phone.said
+
+
+@on_one_database
+def test_a_transfer_ends_after_the_minutes_of_the_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    set_time(monkeypatch, TUESDAY)
+    app = make_app(tmp_path, monkeypatch, **environment, TRANSFER_MINUTES="45")
+    for caller in ("+16035550123", "anonymous"):
+        assert Phone(app, caller).presses("0").root.find("Dial").get("timeLimit") == "2700"
 
 
 @pytest.mark.parametrize(

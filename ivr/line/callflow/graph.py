@@ -52,16 +52,15 @@ from ivr.line.callflow.states import (
     Turn,
     Which,
 )
-from ivr.line.content.config import Config, DirectoryEntry
+from ivr.line.callflow.transfers import Transfers
+from ivr.line.content.config import Config
 from ivr.line.content.loader import Content
 from ivr.line.content.required_prompts import ANSWERED_ALOUD, NUMBERS
 
 MAX_REPEATS = 10
 # After this many no-matches in a row the line stops listening for speech and asks for keys.
 KEYS_ONLY = 2
-ANSWERED = ("completed", "answered")
 _TIMES_OF_DAY: dict[str, TimeOfDay] = {"1": "morning", "2": "afternoon", "3": "any"}
-_DIAL_PREFACES = {"busy": "transfer-busy", "no-answer": "transfer-no-answer"}
 _TEXT_PREFACES = {
     SENT: "text-sent",
     ALREADY: "text-already",
@@ -93,8 +92,8 @@ class Graph:
         self._config = config
         self.languages = list(config.languages)
         self._menus = config.menus
-        self.chains = {entry.id: _chain(config, entry) for entry in config.directory}
-        """The entries that are dialed, in order, for each entry that a caller can ask for."""
+        self.transfers = Transfers(config)
+        self.chains = self.transfers.chains
         self._persons = {subject.id: subject.person for subject in config.subjects}
         self.part_counts = {
             subject.id: len(content.prompt(self.languages[0], subject.id).spoken) for subject in config.subjects
@@ -143,7 +142,7 @@ class Graph:
         """The transition for `heard` from a state with its counters at zero, or the reason that there is none."""
         node = state.node
         if isinstance(node, Transfer):
-            return self._after_dial(state, node, heard, facts)
+            return self.transfers.after_dial(state, node, heard, facts)
         if isinstance(node, Task):
             return self._after_task(state, node, heard.status if isinstance(heard, ActionResult) else FAILED)
         if isinstance(node, Goodbye):
@@ -297,28 +296,7 @@ class Graph:
 
     def reach(self, language: str, entry: str, facts: Facts, preface: str | None = None) -> Turn:
         """A transfer to the first open link of an entry's chain, or the call-back offer if all are closed."""
-        transfer = self._next_transfer(entry, 0, facts)
-        if transfer:
-            return Turn(State(language, transfer), preface)
-        return Turn(State(language, CallbackOffer(entry, "closed")))
-
-    def _next_transfer(self, entry: str, first: int, facts: Facts) -> Transfer | None:
-        """The transfer to the first open link of an entry's chain from link `first` on."""
-        links = enumerate(self.chains[entry])
-        return next((Transfer(entry, link) for link, name in links if link >= first and facts(name)), None)
-
-    def _after_dial(self, state: State, node: Transfer, heard: Heard, facts: Facts) -> Turn:
-        status = heard.status if isinstance(heard, ActionResult) else FAILED
-        if status in ANSWERED:
-            return Turn(state.enter(Goodbye()))
-        chain = self.chains[node.entry]
-        dialed = chain[node.link]
-        transfer = self._next_transfer(node.entry, node.link + 1, facts)
-        if transfer:
-            return Turn(state.enter(transfer), _DIAL_PREFACES.get(status, "transfer-failed"), dialed)
-        # The caller is asked to call again a little later, so the offer names no entry that is closed.
-        entry = next(filter(facts, chain[: node.link]), dialed)
-        return Turn(state.enter(CallbackOffer(entry, "no-one-free")))
+        return self.transfers.reach(language, entry, facts, preface)
 
     def _after_task(self, state: State, task: Task, outcome: str) -> Turn:
         if isinstance(task, SaveCallback):
@@ -385,11 +363,3 @@ def pair_outcome(first: str, second: str) -> str:
 
 def _offers(config: Config, topic: str) -> dict[str, str]:
     return dict(zip("23", (answer.id for answer in config.offered_after(topic)), strict=False))
-
-
-def _chain(config: Config, entry: DirectoryEntry) -> tuple[str, ...]:
-    """An entry and its fallbacks, without entries that repeat a phone number."""
-    by_number: dict[str, str] = {}
-    for name in (entry.id, *entry.next):
-        by_number.setdefault(config.entry(name).number, name)
-    return tuple(by_number.values())

@@ -166,7 +166,7 @@ class _Builder:
     def directory_node(self, entry_id: str) -> DirectoryNode:
         entry = self._entries[entry_id]
         assumed = "" if entry.confirmed else " (assumed)"
-        _, *fallbacks = map(self._entry_name, self._graph.chains[entry_id])
+        fallbacks = [self._entry_name(name) for name in self._graph.chains[entry_id] if name != entry_id]
         after = ", then ".join(fallbacks) or "a call back is offered"
         opening = hours.describe_hours(entry, "en")
         facts = (f"Open {opening}{assumed}.", f"No answer in {entry.ring} seconds: {after}.")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date
 
-import phonenumbers
 from babel import Locale
-from phonenumbers import PhoneNumberType
 
 from ivr.i18n import N_, sentence
 from ivr.line.callflow.holiday_calendar import closed_days
+from ivr.line.content.costly_numbers import foreign_region, is_premium
 from ivr.line.content.findings import Finding
 from ivr.line.content.hl7_mapping import mapping_findings
 from ivr.line.content.loader import HL7_FILE, LINE_FILE, Content
@@ -94,19 +93,16 @@ def unconfirmed_holidays(content: Content, today: date) -> Iterator[Finding]:
 
 
 def _costly_transfers(content: Content) -> Iterator[Finding]:
-    """Callers must not be able to make the hospital pay for calls abroad or to premium-rate numbers."""
-    allowed = {*content.config.reminders.countries, "US"}
+    """Callers must not be able to make the hospital pay for calls abroad or to premium-rate numbers.
+
+    They cannot, because the line dials no such number; but they would not be connected either.
+    """
     for index, entry in enumerate(content.config.directory):
-        number = phonenumbers.parse(entry.e164)
-        kind = phonenumbers.number_type(number)
-        is_premium = kind == PhoneNumberType.PREMIUM_RATE or str(number.national_number)[3:6] == "976"
-        region = phonenumbers.region_code_for_number(number)
-        if is_premium or (region and region not in allowed):
-            path: Path = ("directory", index, "number")
-            if is_premium:
-                yield content.source.fault(path, "costly-number", _PREMIUM_RATE, name=entry.id)
-            else:
-                yield content.source.fault(path, "costly-number", _ABROAD, name=entry.id, region=region or "")
+        path: Path = ("directory", index, "number")
+        if is_premium(entry):
+            yield content.source.fault(path, "costly-number", _PREMIUM_RATE, name=entry.id)
+        elif region := foreign_region(content.config, entry):
+            yield content.source.fault(path, "costly-number", _ABROAD, name=entry.id, region=region)
 
 
 def _unknown_voices(content: Content) -> Iterator[Finding]:

@@ -41,10 +41,18 @@ class BaseUrls:
 
 
 class TwimlDocuments:
-    """Renders the documents of one release."""
+    """Renders the documents of one release. transfer_seconds: after which Twilio ends a transferred call."""
 
-    def __init__(self, config: Config, speech: Speech, spoken_input: SpokenInput, base: BaseUrls) -> None:
+    def __init__(
+        self,
+        config: Config,
+        speech: Speech,
+        spoken_input: SpokenInput,
+        base: BaseUrls,
+        transfer_seconds: int | None = None,
+    ) -> None:
         self._config, self._speech, self._base = config, speech, base.states
+        self._transfer_seconds = transfer_seconds
         self._hints = {language: spoken_input.hints(language) for language in config.languages}
         # Thousands of documents share a few verbs: each is rendered once, and filled per document.
         self._gather_template = lru_cache(None)(self._gather)
@@ -121,7 +129,8 @@ class TwimlDocuments:
         response = VoiceResponse()
         response.append(_SPOKEN)
         caller_id = OWN_NUMBER.decode() if withheld else None
-        dial = Dial(action=_URL, method="POST", timeout=entry.ring, caller_id=caller_id)
+        limit = self._transfer_seconds
+        dial = Dial(action=_URL, method="POST", timeout=entry.ring, time_limit=limit, caller_id=caller_id)
         if entry.whisper == "none":
             dial.number(entry.e164)
         else:

@@ -52,12 +52,14 @@ class CompiledLine:
         base_url: str = "",
         turns: Iterable[Turn] | None = None,
         model_of: Callable[[Content], TopicModel] | None = None,
+        transfer_seconds: int | None = None,
     ) -> None:
         """base_url: the public URL that Twilio posts to. turns: all reachable turns, if already explored.
 
         model_of: where the matcher's model comes from; by default it is trained when the matcher is first used.
+        transfer_seconds: how long a transfer may last; by default as long as Twilio allows.
         """
-        self._model_of = model_of
+        self._model_of, self.transfer_seconds = model_of, transfer_seconds
         self.content = content
         self.digest = content.digest
         self.subjects = frozenset(subject.id for subject in content.config.subjects)
@@ -65,7 +67,7 @@ class CompiledLine:
         self.spoken_input = SpokenInput(content, lambda words, language: self.matcher.match(words, language))
         self.speech = Speech(content, self.graph)
         base = BaseUrls(f"{base_url}/voice/{self.digest}", f"{base_url}/audio")
-        self._renderer = TwimlDocuments(content.config, self.speech, self.spoken_input, base)
+        self._renderer = TwimlDocuments(content.config, self.speech, self.spoken_input, base, transfer_seconds)
         self.documents: dict[Turn, bytes] = {}
         """The document of each reachable turn."""
         self.states: dict[str, State] = {}
@@ -177,7 +179,7 @@ class CompiledLine:
 
 
 def fallback_document(line: CompiledLine) -> bytes:
-    """Apologizes and gives the phone numbers in every language, then dials the entry of key 0.
+    """Apologizes and gives the phone numbers in every language, then dials the entry of key 0, or its first fallback.
 
     The phone number's fallback URL at Twilio. It refers to no URL of the line, so any file server can host it.
     """
@@ -185,8 +187,8 @@ def fallback_document(line: CompiledLine) -> bytes:
     response = VoiceResponse()
     for language in config.languages:
         response.append(build_say(line.speech.block(language, "unavailable"), config))
-    entry = config.entry(config.menus["welcome"].person)
-    response.dial(timeout=entry.ring).number(entry.e164)
+    for entry in map(config.entry, line.graph.chains[config.menus["welcome"].person][:1]):
+        response.dial(timeout=entry.ring, time_limit=line.transfer_seconds).number(entry.e164)
     return encode(response)
 
 

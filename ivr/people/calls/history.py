@@ -15,7 +15,7 @@ from sqlalchemy import Connection, exists, select
 
 from ivr.ledger import Vault
 from ivr.ledger.tables import call_turn
-from ivr.line.callflow.graph import ANSWERED
+from ivr.line.callflow.transfers import ANSWERED
 
 # A topic counts as heard if the call ends at least this long after its last part began.
 HEARD_SECONDS = 10

@@ -30,6 +30,6 @@ class AnswerLimit:
         return is_admitted
 
     def was_reached(self) -> bool:
-        """Return whether an answer was refused since the last time this was asked, in this process."""
+        """Return whether the limit was reached since the last time this was asked, in this process."""
         reached, self._was_reached = self._was_reached, False
         return reached

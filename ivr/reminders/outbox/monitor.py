@@ -25,6 +25,7 @@ _CAPPED = (
     Alarm.REQUESTED_TEXTS_CAPPED,
     Alarm.ANSWERED_TEXTS_CAPPED,
     Alarm.CALLS_CAPPED,
+    Alarm.TRANSFERS_CAPPED,
     Alarm.CALLBACKS_CAPPED,
 )
 _SILENT = N_("The clock process is silent: start `infoline clock`.")

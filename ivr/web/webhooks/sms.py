@@ -69,12 +69,16 @@ def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
     verdict = loop_verdict(text.profile.recent, text.body_hash, outcome, text.now, services.loop_limits)
     # What a text asks for is recorded, but a reply to a foreign or premium-rate number would cost too much.
     is_costly = not is_reachable(text.sender, line.content.config.reminders.countries)
-    is_capped = verdict == "answer" and outcome not in ALWAYS_ANSWERED and not services.answers.admit(text.now)
+    is_limited = verdict == "answer" and outcome not in ALWAYS_ANSWERED and not is_costly
+    is_capped = is_limited and not services.answers.admit(text.now)
     if is_capped:
         verdict = "silence"
     replies = tuple(reply_to(text, outcome, verdict))
     if is_costly:
         replies = ()
+    if replies and not is_limited:
+        # Sent in any case, but forged numbers can ask for these too: they count, and raise the alarm.
+        services.answers.admit(text.now)
     counted = "not_allowed" if is_costly else "capped" if is_capped else _REPLIES[verdict, bool(replies)]
     services.requests.note(INCOMING_TEXTS, counted)
     if text.parsed.keyword is None:

@@ -13,7 +13,6 @@ from ivr.carrier.twilio.forms import CallTurn
 from ivr.carrier.twilio.statuses import DIAL_STATUSES
 from ivr.ledger.vault import UnknownKey
 from ivr.line.callflow import hours
-from ivr.line.callflow.graph import ANSWERED
 from ivr.line.callflow.states import (
     HIDDEN,
     UNREACHABLE,
@@ -27,9 +26,11 @@ from ivr.line.callflow.states import (
     Silence,
     SpokenWords,
     Task,
+    Transfer,
     Turn,
     carries_number,
 )
+from ivr.line.callflow.transfers import ANSWERED
 from ivr.line.twiml.documents import BUSY, without_speech
 from ivr.line.twiml.release import NO_VALUES, CompiledLine, TurnValues
 from ivr.people.inbound.unanswered import UnansweredQuestion
@@ -65,8 +66,7 @@ def answer_call(services: Services, webhook: Webhook, release: str = "", state: 
 def _begin(call: _Call) -> bytes:
     """Return the welcome, or refuse the call without an answer, which costs nothing, if there are too many."""
     services, form = call.services, call.form
-    caller = form.caller if is_e164(form.caller) else ""
-    refusal = services.call_limit.admit(form.call_sid, caller, clock.now().timestamp())
+    refusal = services.call_limit.admit(form.call_sid, call.number, clock.now().timestamp())
     if refusal:
         services.requests.note(CALLS, "refused", refusal)
         return BUSY
@@ -92,12 +92,28 @@ class _Call:
     def __post_init__(self) -> None:
         self.form = CallTurn.from_form(self.webhook.fields)
 
+    @property
+    def number(self) -> str:
+        """The caller's number; empty if it is withheld."""
+        return self.form.caller if is_e164(self.form.caller) else ""
+
     def turn(self, state: str) -> bytes:
         heard = self._input_at(state)
         turn = self._resolve(self.line.next_turn(state, heard, self.holds, self.language))
         self.services.call_limit.touch(self.form.call_sid, clock.now().timestamp())
         self._count(heard)
-        return self.document(turn, _log_entry(heard))
+        return self.document(self._within_limits(turn), _log_entry(heard))
+
+    def _within_limits(self, turn: Turn) -> Turn:
+        """Return the turn, or the number to call and a call-back instead of one transfer too many."""
+        node = turn.state.node
+        if not isinstance(node, Transfer):
+            return turn
+        refusal = self.services.transfer_limit.admit(self.number, clock.now().timestamp())
+        if not refusal:
+            return turn
+        self.services.requests.note(CALLS, "refused", refusal)
+        return self.line.graph.transfers.no_one_free(turn.state, node, self.holds)
 
     def _count(self, heard: Heard) -> None:
         """Count what the metrics show. Called once a turn has been resolved, because until then it may start over."""
@@ -193,7 +209,7 @@ class _Call:
     def holds(self, fact: str) -> bool:
         """Return whether a fact of the graph is true; a directory entry must be open, and not the line itself."""
         if fact == HIDDEN:
-            return not is_e164(self.form.caller)
+            return not self.number
         config = self.line.content.config
         if fact == UNREACHABLE:
             return not is_reachable(self.form.caller, config.reminders.countries)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from ivr.line.callflow.states import ActionResult, CallbackOffer, Goodbye, State, Transfer, Turn
 from ivr.line.content.loader import read_content
-from ivr.line.twiml.release import CompiledLine
+from ivr.line.twiml.release import CompiledLine, fallback_document
 from tests.line.callflow.test_graph import ENTRIES, NOT_ANSWERED, all_open, states_at
-from tests.line.content.test_loader import changed
+from tests.line.content.test_loader import SHIPPED, changed
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,25 @@ def test_two_entries_that_share_a_number_are_dialed_once() -> None:
     shared = CompiledLine(read_content(changed("line.yaml", "number: 603-663-4490", "number: 603-668-3067")))
     assert shared.graph.chains["breast-health-center"] == ("breast-health-center", "central-scheduling")
     assert shared.graph.chains["central-scheduling"] == ("central-scheduling", "breast-health-center")
+
+
+COSTLY = {"premium": "900-234-1234", "premium in every area": "603-976-2180", "Jamaica": "876-234-1234"}
+
+
+@pytest.mark.parametrize("number", COSTLY.values(), ids=COSTLY)
+def test_a_costly_number_is_dialed_in_no_document_and_its_callers_reach_the_next_entry(number: str) -> None:
+    line = CompiledLine(read_content(changed("line.yaml", "number: 603-663-2180", f"number: {number}")))
+    costly = f"+1{number.replace('-', '')}".encode()
+    assert not [turn for turn, document in line.documents.items() if costly in document]
+    turn = line.graph.reach("en", "central-scheduling", all_open)
+    assert line.speech.dialed_entry(turn.state.node) == "breast-health-center"
+
+
+def test_callers_are_offered_a_callback_and_the_fallback_dials_nobody_if_all_numbers_are_costly(
+    line: CompiledLine,
+) -> None:
+    words = SHIPPED["line.yaml"].replace(b"number: 603-", b"number: 900-")
+    costly = CompiledLine(read_content({**SHIPPED, "line.yaml": words}))
+    for entry in ENTRIES:
+        assert costly.graph.reach("en", entry, all_open) == Turn(State("en", CallbackOffer(entry, "closed")))
+    assert [b"<Dial" in fallback_document(one) for one in (line, costly)] == [True, False]

@@ -71,6 +71,13 @@ _WORDS = {
         lazy_gettext("Ask your IT department to look for numbers to block, or to raise the limits."),
         _SETTINGS,
     ),
+    Alarm.TRANSFERS_CAPPED: (
+        lazy_gettext(
+            "Callers asked to be connected more often than the limits allow, so some hear the number to call instead."
+        ),
+        lazy_gettext("Ask your IT department to look for numbers to block, or to raise the limits."),
+        _SETTINGS,
+    ),
     Alarm.CALLBACKS_CAPPED: (
         lazy_gettext("Callers asked for more call-backs than the limit for one hour. More are refused."),
         lazy_gettext("Ask your IT department to look for repeated calls, or to raise the limit."),

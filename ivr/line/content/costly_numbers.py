@@ -1,0 +1,29 @@
+"""Numbers that the line never transfers to: each call to them would cost the hospital far more than a local one."""
+
+from __future__ import annotations
+
+import phonenumbers
+from phonenumbers import PhoneNumberType
+
+from ivr.line.content.config import Config, DirectoryEntry
+
+# Premium rate in every area of North America, which the library does not know; 900 is an area code.
+PREMIUM_EXCHANGES = frozenset(("976",))
+
+
+def is_premium(entry: DirectoryEntry) -> bool:
+    """Whether the number of a directory entry is at premium rate."""
+    number = phonenumbers.parse(entry.e164)
+    exchange = str(number.national_number)[3:6]
+    return phonenumbers.number_type(number) == PhoneNumberType.PREMIUM_RATE or exchange in PREMIUM_EXCHANGES
+
+
+def foreign_region(config: Config, entry: DirectoryEntry) -> str:
+    """The ISO 3166 code of the country that the number of an entry belongs to; empty if the line may call it."""
+    region = phonenumbers.region_code_for_number(phonenumbers.parse(entry.e164))
+    return region if region and region not in {*config.reminders.countries, "US"} else ""
+
+
+def may_be_dialed(config: Config, entry: DirectoryEntry) -> bool:
+    """Whether the line may transfer callers to an entry."""
+    return not is_premium(entry) and not foreign_region(config, entry)
