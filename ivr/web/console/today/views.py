@@ -17,7 +17,7 @@ from ivr import clock
 from ivr.line.content.loader import Content
 from ivr.people.audit import AuditKind
 from ivr.reminders.alarms import Alarm, mark_seen
-from ivr.web.console.context import audit, live_line, services, staff_user
+from ivr.web.console.context import audit, content_or_none, live_line, services, staff_user
 from ivr.web.console.kept_counts import Counted, Kept
 from ivr.web.console.security.gate import may_open
 from ivr.web.console.today import numbers, picture
@@ -109,7 +109,7 @@ def line() -> str:
 
 def _waiting_lines() -> list[Line]:
     with services().ledger.read() as connection:
-        return waiting_lines(connection, _content(), clock.now())
+        return waiting_lines(connection, content_or_none(), clock.now())
 
 
 def _with_links(lines: list[Line]) -> list[tuple[Line, str | None]]:
@@ -119,7 +119,7 @@ def _with_links(lines: list[Line]) -> list[tuple[Line, str | None]]:
 
 def _numbers_block() -> Markup:
     """The numbers as HTML, which is made once for each count, content, and language."""
-    counts, content = _counts(), _content()
+    counts, content = _counts(), content_or_none()
     counted = counts.numbers.get()
     if counted is None:
         return Markup(render_template("today/numbers.html", counted=None))  # noqa: S704 - a template of ours
@@ -147,12 +147,6 @@ def _draw(counted: Counted[numbers.Numbers], content: Content | None) -> str:
 
 def _counts() -> Counts:
     return cast(Counts, current_app.extensions[_EXTENSION])
-
-
-def _content() -> Content | None:
-    """The content of the live release; None if there is none."""
-    live = services().releases.live
-    return live.content if live else None
 
 
 def _language(content: Content) -> str:

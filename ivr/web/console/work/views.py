@@ -13,7 +13,7 @@ from ivr.people.audit import AuditKind
 from ivr.people.callbacks import forget_completed_callbacks
 from ivr.people.work_claims import Claimant
 from ivr.staff.users import Role
-from ivr.web.console.context import audit, live_line, services, staff_user
+from ivr.web.console.context import audit, content_or_none, services, staff_user
 from ivr.web.console.people.queries import masked
 from ivr.web.console.work import queries, words
 
@@ -93,7 +93,7 @@ def common_values(connection: Connection, current: str) -> dict[str, Any]:
         "counts": queries.counts(connection, clock.now()),
         "max_count": queries.MAX_COUNT,
         "current": current,
-        "content": live_line().content,
+        "content": content_or_none(),
         "masked": lambda row: masked(vault, row.phone_sealed),
         "me": claimant(),
         "words": words,
