@@ -50,6 +50,7 @@ def install(app: Flask) -> None:
             "navigation": entries,
             "may_open": _may_open,
             "now": clock.now(),
+            "hospital_zone": hospital_zone,
         }
 
 

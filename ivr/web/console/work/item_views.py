@@ -303,7 +303,7 @@ def _problem(action: str, row: Row[Any]) -> str:
     """Why an action could not be done, as it is now."""
     if not action:
         return ""
-    if action == "number":
+    if action == "number" and row.done_at is None and row.claimed_by is None:
         return gettext("Take this call-back first. Then you can see its number, until it is done.")
     if action == "reopen":
         return gettext(
