@@ -112,3 +112,19 @@ def test_the_number_of_a_call_back_that_a_colleague_has_done_says_who(office: Of
 def done_by_colleague(page: Page) -> None:
     page.get_by_role("button", name="Done: I have called").click()
     expect(page.get_by_role("status").first).to_contain_text("Done.")
+
+
+def test_a_table_that_is_open_stays_open_when_its_part_is_replaced(office: Office) -> None:
+    page = office.page("operator")
+    page.clock.install()
+    page.goto("/console/")
+    # Until it has been counted.
+    table = page.locator("#table-calls-by-day")
+    while not table.count():
+        page.clock.run_for(1_000)
+    table.locator("summary").click()
+    with page.expect_response("**/today/numbers"):
+        page.clock.fast_forward(61_000)
+    expect(page.locator("#numbers.htmx-settling")).to_have_count(0)
+    expect(table.get_by_role("table")).to_be_visible()
+    expect(table.locator("summary")).to_be_focused()

@@ -59,6 +59,15 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (failing.delete(path)) showAge();
 });
 
+// What somebody has opened stays open when the part that it is in is replaced.
+let opened = [];
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  opened = [...detail.target.querySelectorAll("details[id][open]")].map((details) => details.id);
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+});
+
 // A form that takes long says so, and is not sent twice.
 document.addEventListener("submit", (event) => {
   const form = event.target;
