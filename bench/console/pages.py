@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,8 +24,10 @@ class Kind(StrEnum):
 
 
 ASKED_MS = {Kind.PAGE: 100.0, Kind.LIVE: 20.0}
+LIVE_HEADERS = {"HX-Request": "true", "X-Live": "1"}
 LIVE = {"today.waiting", "today.numbers_block", "reminders.batch_live", "reminders.progress"}
 DOWNLOADS = {"settings.audit_csv", "reminders.download", "reminders.rows_to_mend", "prompts.listen"}
+_LIVE_PART = re.compile(r'hx-get="([^"]+)" hx-trigger="every')
 # Files, steps of a sign-in that is under way, and recordings that the shipped prompts do not have.
 LEFT_OUT = {
     "static",
@@ -79,6 +83,14 @@ def pages(console: Flask, upload_id: str) -> Iterator[Page]:
             path = f"/console{_path(rule, values)}"
             for more in ("", *MORE.get(rule.endpoint, ())):
                 yield Page(rule.endpoint, path + more, _kind(rule.endpoint))
+
+
+def own_part(page: Page, text: str) -> Iterator[Page]:
+    """The part of a page that it replaces by asking for its own address."""
+    for found in _LIVE_PART.findall(text):
+        address = html.unescape(found)
+        if address.partition("?")[0] == page.path.partition("?")[0]:
+            yield Page(page.endpoint, address, Kind.LIVE)
 
 
 def _kind(endpoint: str) -> Kind:

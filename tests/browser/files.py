@@ -9,7 +9,8 @@ _NAMES = ("Maria", "Joan", "Priya", "Elena", "Susan", "Thuy", "Grace", "Carmen",
 
 # The first patient of each file is 603-555-01 and these digits. A number gets one reminder a day, so files whose
 # reminders are due today share none. 603-555-0100 is the line's own number.
-_FIRST_NUMBERS = {"MM": 1, "MN": 11, "MW": 15, "MB": 21, "MP": 40, "MC": 40, "MQ": 55, "MA": 70, "MX": 94, "MK": 97}
+_FIRST_NUMBERS = {"MM": 1, "MN": 11, "MW": 15, "MF": 19, "MB": 21, "MP": 40, "MC": 40, "MQ": 55, "MA": 70}
+_FIRST_NUMBERS |= {"MX": 94, "MK": 97}
 
 
 def number(prefix: str, patient: int) -> str:

@@ -72,6 +72,21 @@ def test_an_operator_takes_a_call_back_and_calls_its_number(office: Office, scri
     expect(page.get_by_role("link", name=whole[-4:])).to_have_count(0)
 
 
+def test_a_list_shows_what_a_colleague_takes_and_the_focus_stays(office: Office) -> None:
+    ask_to_be_called(office.line, "+16035550144", "cost", 12)
+    page = office.page("operator")
+    page.clock.install()
+    page.goto("/console/work")
+    row = page.get_by_role("row").filter(has_text="0144")
+    row.get_by_role("button", name="Take").focus()
+    colleague = office.page("admin", "/console/work")
+    colleague.get_by_role("row").filter(has_text="0144").get_by_role("button", name="Take").click()
+    expect(colleague.get_by_text("You have taken this, just now.")).to_be_visible()
+    page.clock.fast_forward(21_000)
+    expect(row).to_contain_text("Sam Reyes")
+    assert "Sam Reyes" in page.evaluate("document.activeElement.innerText")
+
+
 @WITH_AND_WITHOUT
 def test_a_scheduler_finds_a_person_and_stores_why_they_get_no_more_texts(
     office: Office, tmp_path: Path, scripts: bool

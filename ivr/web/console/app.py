@@ -68,7 +68,7 @@ def create_console(services: Services) -> Flask:
     kept_forms.install(app)
     local_redirects.install(app)
     unstorable.install(app, lambda part: abort(404 if part == "path" else 400), forms=True)
-    filters.install(app, services)
+    filters.install(app)
     _handle_errors(app)
     return app
 
@@ -118,6 +118,11 @@ def _sentence(error: HTTPException | None) -> str:
         409: gettext("Somebody else changed this in the meantime. Reload the page, and check what it says now."),
         413: gettext("The file is too large. The limit is 20 MB: split it into several files."),
         429: gettext("Too many attempts. Wait 15 minutes, then try again."),
+        502: gettext("The sign-in of your hospital does not answer. Try again in a few minutes."),
+        503: gettext(
+            "The published words of the line cannot be read, and this page needs them. Today and the work list still"
+            " work. Ask your IT department to run the command `infoline doctor`."
+        ),
     }
     code = error.code if error is not None and error.code else 500
     return sentences.get(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, tzinfo
 from typing import cast
 
 from flask import abort, current_app, g
 from sqlalchemy import Connection
 
 from ivr import clock
+from ivr.line.content.loader import Content
 from ivr.line.twiml.release import CompiledLine
 from ivr.people.audit import Actor, AuditKind, Detail, record
 from ivr.staff.users import StaffUser
@@ -23,6 +25,18 @@ def live_line() -> CompiledLine:
     """The live release. Answers 503 if there is none."""
     line = services().releases.live
     return line if line is not None else abort(503)
+
+
+def content_or_none() -> Content | None:
+    """The content of the live release; None while it cannot be read."""
+    line = services().releases.live
+    return line.content if line is not None else None
+
+
+def hospital_zone() -> tzinfo:
+    """The time zone of the hospital; UTC while it cannot be read."""
+    content = content_or_none()
+    return content.config.zone if content else UTC
 
 
 def staff_user() -> StaffUser:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, datetime
 from typing import Any
 
 from flask import Flask, g, request
 from flask_babel import format_decimal, lazy_gettext
 
 from ivr import clock
+from ivr.web.console.context import hospital_zone
 from ivr.web.console.dates import full_day, short_moment
 from ivr.web.console.security.gate import may_open
 from ivr.web.console.words import gettext
-from ivr.web.services import Services
 
 NAVIGATION = (
     ("today.show", lazy_gettext("Today"), "today"),
@@ -24,19 +24,15 @@ NAVIGATION = (
 )
 
 
-def install(app: Flask, services: Services) -> None:
+def install(app: Flask) -> None:
     """Add the filters and values."""
 
-    def zone() -> tzinfo:
-        line = services.releases.live
-        return line.content.config.zone if line else UTC
-
     def local_time(moment: datetime | None) -> str:
-        return short_moment(moment.astimezone(zone())) if moment else ""
+        return short_moment(moment.astimezone(hospital_zone())) if moment else ""
 
     def local_day(day: datetime | date | None) -> str:
         if isinstance(day, datetime):
-            day = day.astimezone(zone()).date()
+            day = day.astimezone(hospital_zone()).date()
         return full_day(day) if day else ""
 
     app.jinja_env.filters |= {"time": local_time, "day": local_day, "number": format_decimal, "ago": ago}
@@ -54,6 +50,7 @@ def install(app: Flask, services: Services) -> None:
             "navigation": entries,
             "may_open": _may_open,
             "now": clock.now(),
+            "hospital_zone": hospital_zone,
         }
 
 

@@ -1,14 +1,11 @@
-"""What goes wrong around a page: the database, odd names, and forms that are sent late or twice."""
+"""What goes wrong around a page: odd names, and forms that are sent late or twice."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.ledger.tables import appointment, batch
 from tests.support.clinic import Clinic, at, csv_text, row
 from tests.web.console.conftest import Console
@@ -16,35 +13,6 @@ from tests.web.console.reminders.upload_support import number, settled, upload
 
 # Arabic, Hebrew with a mark that turns the direction of what follows, and emoji.
 NAMES = ("مريم 🙂", "\u202eרות", "Zoë 👩‍⚕️", "<b>Ann</b>")
-
-
-@contextmanager
-def _fail(_: Ledger) -> Iterator[None]:
-    raise LedgerUnavailable("down")
-    yield
-
-
-def test_while_the_database_is_down_each_page_says_so_and_what_still_works(
-    console: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    browser = console.browser()
-    areas = ("today", "reminders", "people", "work", "prompts", "settings", "account")
-    rules = [
-        rule.rule
-        for rule in console.app.url_map.iter_rules()
-        if not rule.arguments and "GET" in (rule.methods or ()) and rule.endpoint.partition(".")[0] in areas
-    ]
-    assert len(rules) > 20
-    token = browser.token()
-    monkeypatch.setattr(Ledger, "read", _fail)
-    monkeypatch.setattr(Ledger, "write", _fail)
-    for path in rules:
-        answer = browser.get(path)
-        page = answer.get_data(as_text=True)
-        assert (answer.status_code, "The line answers calls and texts as before." in page) == (503, True), path
-    assert browser.client.post("/people", data={"csrf_token": token, "wanted": "A1"}).status_code == 503
-    login = console.stranger().get("/login")
-    assert login.status_code == 200
 
 
 @pytest.mark.parametrize("name", NAMES)

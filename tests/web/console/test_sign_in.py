@@ -17,7 +17,7 @@ from ivr.ledger.tables import audit_entry, console_user
 from ivr.staff.users import Role, add_user, set_active
 from tests.support.clinic import NOW
 from tests.support.oidc_provider import EMAIL, Provider
-from tests.web.console.conftest import Console
+from tests.web.console.conftest import TOKEN, Console
 
 
 @pytest.fixture
@@ -84,6 +84,18 @@ def test_a_token_that_proves_nothing_signs_nobody_in(
 def test_a_token_with_another_signature_signs_nobody_in(console_with_provider: Console, provider: Provider) -> None:
     provider.signing_key = RSAKey.generate_key(2048, {"kid": "k1"})
     assert sign_in(console_with_provider, provider)[1].status_code == 403
+
+
+def test_a_provider_that_does_not_answer_is_named_as_what_is_down(
+    console_with_provider: Console, provider: Provider
+) -> None:
+    browser = console_with_provider.stranger()
+    token = TOKEN.search(browser.get("/login").get_data(as_text=True))
+    assert token is not None
+    provider.close()
+    answer = browser.post("/sign-in/provider", data={"csrf_token": token[1]})
+    assert answer.status_code == 502
+    assert "The sign-in of your hospital does not answer." in answer.get_data(as_text=True)
 
 
 def test_a_disabled_user_is_not_signed_in(console_with_provider: Console, provider: Provider) -> None:

@@ -15,7 +15,7 @@ from ivr.people.audit import AuditKind
 from ivr.people.persons import set_language
 from ivr.people.phones import format_phone
 from ivr.reminders.reports.manual import ManualActions
-from ivr.web.console.context import audit, live_line, services
+from ivr.web.console.context import audit, content_or_none, live_line, services
 from ivr.web.console.people import queries, words
 from ivr.web.console.people.views import blueprint
 from ivr.web.console.security.gate import HTMX
@@ -30,7 +30,7 @@ _AUDIT = {"opt-out": AuditKind.OPTED_OUT, "opt-in": AuditKind.OPTED_IN}
 
 @blueprint.get("/people/<int:person_id>")
 def show(person_id: int) -> str:
-    shared, config, page = services(), live_line().content.config, _page()
+    shared, content, page = services(), content_or_none(), _page()
     with shared.ledger.write() as connection:
         row = _person(connection, person_id)
         audit(connection, AuditKind.PERSON_READ, person=person_id)
@@ -48,7 +48,7 @@ def show(person_id: int) -> str:
         consent=consent,
         work=[(item, queries.opened(shared.vault, item.note_sealed)) for item in work],
         words=words,
-        config=config,
+        config=content.config if content else None,
     )
 
 

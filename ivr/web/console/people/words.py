@@ -14,7 +14,7 @@ from ivr.reminders.outbox.text_states import PLANNED_AGAIN, TextState
 from ivr.reminders.reports.manual import MANUAL, ManualResult
 from ivr.reminders.schedule.plan import Reason
 from ivr.web.console.dates import full_moment
-from ivr.web.console.language import language
+from ivr.web.console.language import LANGUAGES, language
 from ivr.web.console.reminders.plan_drawing import span_words
 from ivr.web.console.reminders.state_words import reason_words, state_words
 from ivr.web.console.words import gettext
@@ -180,8 +180,10 @@ def language_choices(config: Config) -> list[tuple[str, Any]]:
     return [("", gettext("That of the appointment")), *languages]
 
 
-def language_name(code: str | None, config: Config) -> str:
-    """The name of a language; a sentence if none was chosen."""
+def language_name(code: str | None, config: Config | None) -> str:
+    """The name of a language; a sentence if none was chosen. config: None while it cannot be read."""
     if not code:
         return gettext("That of the appointment")
+    if config is None:
+        return LANGUAGES.get(code, code)
     return config.languages[code].name if code in config.languages else code

@@ -6,7 +6,7 @@ from datetime import MAXYEAR, date
 
 from flask import Blueprint, render_template, request
 
-from ivr.web.console.context import live_line, services, staff_user
+from ivr.web.console.context import hospital_zone, services, staff_user
 from ivr.web.console.reminders.appointment_queries import day_bounds
 from ivr.web.console.reminders.batch_queries import BATCHES_ON_A_PAGE, Wanted, batches_page
 from ivr.web.console.reminders.state_words import PHASES, bar
@@ -20,7 +20,7 @@ def batches() -> str:
     """The batches, newest first, and the user's files that are not imported yet."""
     page, shared = page_number(), services()
     file, day = request.args.get("file", "").strip()[:200], parse_day(request.args.get("day", ""))
-    wanted = Wanted(file, day_bounds(day, live_line().content.config.zone) if day else None)
+    wanted = Wanted(file, day_bounds(day, hospital_zone()) if day else None)
     with shared.ledger.read() as connection:
         listed, count = batches_page(connection, wanted, page)
     return render_template(

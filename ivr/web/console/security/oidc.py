@@ -49,7 +49,7 @@ def start(settings: Settings) -> Response:
         response: Response = _client(settings).authorize_redirect(_return_address(settings))
     except (RequestException, OAuthError):
         log.get_logger().error("sign_in_provider_unreachable")
-        abort(503)
+        abort(502)
     return response
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import tzinfo
 from typing import Any
 
 from flask import Response, render_template, request
@@ -15,7 +14,7 @@ from ivr.ledger.tables import appointment, audit_entry
 from ivr.reminders.reports.export import CHUNK
 from ivr.staff.api_keys import api_keys
 from ivr.staff.users import users
-from ivr.web.console.context import live_line, services
+from ivr.web.console.context import hospital_zone, services
 from ivr.web.console.downloads import csv_download
 from ivr.web.console.settings.audit_filters import query_of, read_filters, who_choices
 from ivr.web.console.settings.audit_words import Names, kinds, sentence_of
@@ -27,9 +26,9 @@ MAX_PAGE = 10_000
 
 @blueprint.get("/settings/audit")
 def audit_log() -> str:
-    filters, page = read_filters(request.args, _zone()), _page()
+    filters, page = read_filters(request.args, hospital_zone()), _page()
     with services().ledger.read() as connection:
-        query = query_of(connection, filters, _zone()).limit(PAGE_SIZE + 1).offset((page - 1) * PAGE_SIZE)
+        query = query_of(connection, filters, hospital_zone()).limit(PAGE_SIZE + 1).offset((page - 1) * PAGE_SIZE)
         rows = connection.execute(query).all()
         entries = _in_words(connection, rows[:PAGE_SIZE])
         people = who_choices(connection)
@@ -47,7 +46,7 @@ def audit_log() -> str:
 
 @blueprint.get("/settings/audit.csv")
 def audit_csv() -> Response:
-    zone = _zone()
+    zone = hospital_zone()
     ledger = services().ledger
     with ledger.read() as connection:
         query = query_of(connection, read_filters(request.args, zone), zone)
@@ -91,10 +90,6 @@ def _in_words(connection: Connection, rows: Iterable[Row[Any]]) -> list[tuple[Ro
         appointments={row.id: row.appointment_id for row in connection.execute(numbers)} if about else {},
     )
     return [(row, sentence_of(row.kind, details, names)) for row, details in entries]
-
-
-def _zone() -> tzinfo:
-    return live_line().content.config.zone
 
 
 def _page() -> int:

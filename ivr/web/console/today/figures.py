@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from flask_babel import format_decimal, format_percent
 
-from ivr.web.console.dates import short_day
-from ivr.web.console.today.numbers import DayCounts, Numbers
+from ivr.web.console.dates import full_day, short_day, time_of_day
+from ivr.web.console.today.numbers import Numbers
 from ivr.web.console.today.plots import Bar, bars
 from ivr.web.console.words import gettext, pgettext
+
+# Of a day without a change of clocks.
+HOURS = 24
 
 
 @dataclass(frozen=True)
 class Figure:
     """A plot. height: the value of a bar of full height. first, last: the words at the ends of its axis.
 
-    heading, columns: of its table, whose rows are a day and its values in words.
+    heading, columns: of its table, whose rows are a day or an hour and its values, all in words. name: on the page.
     """
 
+    name: str
     title: str
     bars: list[Bar]
     height: str
@@ -29,23 +32,53 @@ class Figure:
     last: str
     heading: str
     columns: tuple[str, ...]
-    rows: list[tuple[date, tuple[str, ...]]]
+    rows: list[tuple[str, tuple[str, ...]]]
 
 
 def day_figures(numbers: Numbers) -> list[Figure]:
     """Calls, texts and reminders by day."""
     return [
-        _by_day(numbers, gettext("Calls"), lambda day: day.calls),
-        _by_day(numbers, gettext("Texts from patients"), lambda day: day.texts),
-        _by_day(numbers, gettext("Reminders sent"), lambda day: day.reminders),
+        _by_day(numbers, "calls", gettext("Calls")),
+        _by_day(numbers, "texts", gettext("Texts from patients")),
+        _by_day(numbers, "reminders", gettext("Reminders sent")),
     ]
 
 
-def _by_day(numbers: Numbers, title: str, value: Callable[[DayCounts], int]) -> Figure:
-    values = [value(day) for day in numbers.days]
+def hour_figures(numbers: Numbers) -> list[Figure]:
+    """Calls, texts and reminders by the hour of today."""
+    return [
+        _by_hour(numbers, "calls", gettext("Calls by hour")),
+        _by_hour(numbers, "texts", gettext("Texts from patients by hour")),
+        _by_hour(numbers, "reminders", gettext("Reminders sent by hour")),
+    ]
+
+
+def _by_hour(numbers: Numbers, name: str, title: str) -> Figure:
+    values: list[int] = [getattr(hour, name) for hour in numbers.hours]
+    most = max(values)
+    hours = [time_of_day(hour.begin) for hour in numbers.hours]
+    cells = [str(format_decimal(count)) for count in values]
+    to_come = HOURS - len(values)
+    titles = [gettext("%(day)s: %(words)s", day=hour, words=count) for hour, count in zip(hours, cells, strict=True)]
+    return Figure(
+        f"{name}-by-hour",
+        title,
+        bars([values + [None] * to_come], [titles + [""] * to_come], max(1, most)),
+        height=gettext("Most in one hour: %(count)s", count=format_decimal(most)),
+        first=hours[0],
+        last=hours[0],
+        heading=gettext("Hour from"),
+        columns=(title,),
+        rows=[(hour, (count,)) for hour, count in zip(reversed(hours), reversed(cells), strict=True)],
+    )
+
+
+def _by_day(numbers: Numbers, name: str, title: str) -> Figure:
+    values: list[int] = [getattr(day, name) for day in numbers.days]
     most = max(values)
     words = [_day_and(day.day, format_decimal(count)) for day, count in zip(numbers.days, values, strict=True)]
     return Figure(
+        f"{name}-by-day",
         title,
         bars([values], [words], max(1, most)),
         height=gettext("Most in one day: %(count)s", count=format_decimal(most)),
@@ -54,7 +87,7 @@ def _by_day(numbers: Numbers, title: str, value: Callable[[DayCounts], int]) -> 
         heading=gettext("Day"),
         columns=(title,),
         # The newest first, as one reads a list.
-        rows=[(day.day, (format_decimal(value(day)),)) for day in reversed(numbers.days)],
+        rows=[(full_day(day.day), (format_decimal(getattr(day, name)),)) for day in reversed(numbers.days)],
     )
 
 
@@ -71,6 +104,7 @@ def week_figure(numbers: Numbers) -> Figure:
         for name in names
     ]
     return Figure(
+        "rates-by-week",
         gettext("Confirmed and came, by week"),
         bars(list(shares.values()), words, 100),
         height=gettext("Full height: %(share)s", share=_percent(100)),
@@ -78,7 +112,7 @@ def week_figure(numbers: Numbers) -> Figure:
         last=gettext("This week"),
         heading=gettext("Week from"),
         columns=(gettext("Appointments"), names["confirmed"], names["attended"]),
-        rows=[(week["week_of"], _week_cells(week)) for week in reversed(numbers.weeks)],
+        rows=[(full_day(week["week_of"]), _week_cells(week)) for week in reversed(numbers.weeks)],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from ivr.web.services import Services
 
 DAYS = 30
 WEEKS = 8
+HOUR = timedelta(hours=1)
 HANG_UP_DAYS = 7
 # Their turns are read one by one, so their number is limited.
 MOST_CALLS = 2_000
@@ -35,13 +37,25 @@ class DayCounts:
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """days: the last DAYS, ending today. weeks: as `weekly_rates`, with weeks in which no text went out.
+class HourCounts:
+    """What happened in one hour. begin: in the zone of the hospital."""
 
-    due_today: reminders that are still to go out today. ended, gave_up_at: of the latest calls, as `infoline calls`.
+    begin: datetime
+    calls: int
+    texts: int
+    reminders: int
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """days: the last DAYS, ending today. hours: of today, without those to come.
+
+    weeks: as `weekly_rates`, with weeks in which no text went out. due_today: reminders that are still to go out today.
+    ended, gave_up_at: of the latest calls, as `infoline calls`.
     """
 
     days: tuple[DayCounts, ...]
+    hours: tuple[HourCounts, ...]
     due_today: int
     weeks: tuple[dict[str, Any], ...]
     calls: int
@@ -63,6 +77,7 @@ def count_numbers(services: Services) -> Numbers:
         summary = _summarize(connection, content, now)
         return Numbers(
             days=tuple(_day(connection, today - timedelta(days=age), zone) for age in reversed(range(DAYS))),
+            hours=tuple(_hours(connection, _midnight(today, zone), now, zone)),
             due_today=_due_before(connection, _midnight(today + timedelta(days=1), zone)),
             weeks=_weeks(connection, zone, now),
             calls=summary["calls"],
@@ -86,18 +101,26 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def _day(connection: Connection, day: date, zone: ZoneInfo) -> DayCounts:
-    begin, end = _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
+    return DayCounts(day, **_between(connection, _midnight(day, zone), _midnight(day + timedelta(days=1), zone)))
 
+
+def _hours(connection: Connection, midnight: datetime, now: datetime, zone: ZoneInfo) -> Iterator[HourCounts]:
+    """By elapsed time, so that a day on which the clocks change has 23 or 25."""
+    for number in range(int((now - midnight) / HOUR) + 1):
+        begin = midnight + number * HOUR
+        yield HourCounts(begin.astimezone(zone), **_between(connection, begin, begin + HOUR))
+
+
+def _between(connection: Connection, begin: datetime, end: datetime) -> dict[str, int]:
     def count(table: Table, moment: ColumnElement[Any], *conditions: ColumnElement[bool]) -> int:
         query = select(func.count()).select_from(table).where(moment >= begin, moment < end, *conditions)
         return connection.execute(query).scalar_one()
 
-    return DayCounts(
-        day,
-        calls=count(call_turn, call_turn.c.at, call_turn.c.heard == "start"),
-        texts=count(incoming_text, incoming_text.c.at),
-        reminders=count(text, text.c.claimed_at, was_accepted(), text.c.appointment_id.is_not(None)),
-    )
+    return {
+        "calls": count(call_turn, call_turn.c.at, call_turn.c.heard == "start"),
+        "texts": count(incoming_text, incoming_text.c.at),
+        "reminders": count(text, text.c.claimed_at, was_accepted(), text.c.appointment_id.is_not(None)),
+    }
 
 
 def _due_before(connection: Connection, end: datetime) -> int:

@@ -17,11 +17,11 @@ from ivr import clock
 from ivr.line.content.loader import Content
 from ivr.people.audit import AuditKind
 from ivr.reminders.alarms import Alarm, mark_seen
-from ivr.web.console.context import audit, live_line, services, staff_user
+from ivr.web.console.context import audit, content_or_none, live_line, services, staff_user
 from ivr.web.console.kept_counts import Counted, Kept
-from ivr.web.console.security.gate import may_open
+from ivr.web.console.security.gate import HTMX, may_open
 from ivr.web.console.today import numbers, picture
-from ivr.web.console.today.figures import day_figures, week_figure
+from ivr.web.console.today.figures import day_figures, hour_figures, week_figure
 from ivr.web.console.today.places import places
 from ivr.web.console.today.waiting import Line, link_for, waiting_lines
 from ivr.web.console.words import gettext
@@ -43,6 +43,8 @@ class Counts:
         self.waiting: dict[str, tuple[float, list[Line]]] = {}
         # By the languages of the page and of the line: of which count and content, and the block.
         self.drawn: dict[tuple[str, str], tuple[tuple[datetime, str | None], Markup]] = {}
+        # By the days that are counted and the language of the line: of which count and content, and the picture.
+        self.pictures: dict[tuple[int, str], tuple[tuple[datetime | None, str], Markup]] = {}
 
 
 @blueprint.record_once
@@ -53,7 +55,15 @@ def _install(state: BlueprintSetupState) -> None:
 @blueprint.get("/")
 def show() -> str:
     """What needs a person now, beside how the line is used."""
-    return render_template("today/show.html", lines=_with_links(_waiting_lines()), numbers_block=_numbers_block())
+    content = content_or_none()
+    return render_template(
+        "today/show.html",
+        lines=_with_links(_waiting_lines()),
+        numbers_block=_numbers_block(),
+        is_counted=_counts().numbers.get() is not None,
+        picture=_picture(content, PERIODS[0]) if content else None,
+        days=PERIODS[0],
+    )
 
 
 @blueprint.get("/today/waiting")
@@ -68,7 +78,7 @@ def waiting() -> str:
 
 @blueprint.get("/today/numbers")
 def numbers_block() -> str:
-    """The numbers, for a page that was shown before they were counted."""
+    """The numbers, which every open page asks for again: every second until they are counted, then every minute."""
     return _numbers_block()
 
 
@@ -95,21 +105,21 @@ def line() -> str:
     days = asked if asked in PERIODS else PERIODS[0]
     content = live_line().content
     counted = _counts().line[days].get()
-    language = _language(content)
-    tree = picture.menu_tree(content, language)
+    tree = picture.menu_tree(content, _language(content))
     return render_template(
         "today/line.html",
         days=days,
         periods=PERIODS,
         counted=counted,
-        picture=picture.draw(tree, language, counted.value if counted else None),
+        picture=_picture(content, days),
+        is_part=HTMX in request.headers,
         rows=picture.rows(tree, counted.value if counted else None),
     )
 
 
 def _waiting_lines() -> list[Line]:
     with services().ledger.read() as connection:
-        return waiting_lines(connection, _content(), clock.now())
+        return waiting_lines(connection, content_or_none(), clock.now())
 
 
 def _with_links(lines: list[Line]) -> list[tuple[Line, str | None]]:
@@ -119,7 +129,7 @@ def _with_links(lines: list[Line]) -> list[tuple[Line, str | None]]:
 
 def _numbers_block() -> Markup:
     """The numbers as HTML, which is made once for each count, content, and language."""
-    counts, content = _counts(), _content()
+    counts, content = _counts(), content_or_none()
     counted = counts.numbers.get()
     if counted is None:
         return Markup(render_template("today/numbers.html", counted=None))  # noqa: S704 - a template of ours
@@ -138,6 +148,7 @@ def _draw(counted: Counted[numbers.Numbers], content: Content | None) -> str:
         "today/numbers.html",
         counted=counted,
         numbers=counted.value,
+        by_hour=hour_figures(counted.value),
         by_day=day_figures(counted.value),
         by_week=week_figure(counted.value),
         places=gave_up_at,
@@ -145,14 +156,20 @@ def _draw(counted: Counted[numbers.Numbers], content: Content | None) -> str:
     )
 
 
+def _picture(content: Content, days: int) -> Markup:
+    """The picture of the line, which is drawn once for each count, content, and language."""
+    counts, language = _counts(), _language(content)
+    counted = counts.line[days].get()
+    version = counted.at if counted else None, content.digest
+    drawn = counts.pictures.get((days, language))
+    if drawn is None or drawn[0] != version:
+        svg = picture.draw(picture.menu_tree(content, language), language, counted.value if counted else None)
+        drawn = counts.pictures[days, language] = version, svg
+    return drawn[1]
+
+
 def _counts() -> Counts:
     return cast(Counts, current_app.extensions[_EXTENSION])
-
-
-def _content() -> Content | None:
-    """The content of the live release; None if there is none."""
-    live = services().releases.live
-    return live.content if live else None
 
 
 def _language(content: Content) -> str:

@@ -19,7 +19,7 @@ from ivr.people import work_claims
 from ivr.people.audit import AuditKind
 from ivr.people.work_claims import MAX_NOTE, Claimant, WorkList, note_version
 from ivr.people.work_items import landline_item
-from ivr.web.console.context import audit, live_line, services, staff_user
+from ivr.web.console.context import audit, content_or_none, hospital_zone, services, staff_user
 from ivr.web.console.dates import short_moment
 from ivr.web.console.people.person_views import number_page
 from ivr.web.console.people.queries import masked
@@ -131,7 +131,7 @@ def note_outcome(item_id: int, outcome: str) -> ResponseReturnValue:
 
 
 def _outcome_line(outcome: str) -> str:
-    at = short_moment(clock.now().astimezone(live_line().content.config.zone))
+    at = short_moment(clock.now().astimezone(hospital_zone()))
     return gettext("%(time)s, %(name)s: %(outcome)s.", time=at, name=staff_user().name, outcome=words.OUTCOMES[outcome])
 
 
@@ -265,7 +265,7 @@ def _show(work: WorkList, item_id: int, *, problem_with: str = "", note: _Note |
         note=note or _kept_note(row),
         note_limit=MAX_NOTE,
         problem=_problem(problem_with, row),
-        content=live_line().content,
+        content=content_or_none(),
         me=claimant(),
         may_change=_CHANGE[work],
         may_see_number=_may_see_number(work, row),
@@ -303,7 +303,7 @@ def _problem(action: str, row: Row[Any]) -> str:
     """Why an action could not be done, as it is now."""
     if not action:
         return ""
-    if action == "number":
+    if action == "number" and row.done_at is None and row.claimed_by is None:
         return gettext("Take this call-back first. Then you can see its number, until it is done.")
     if action == "reopen":
         return gettext(

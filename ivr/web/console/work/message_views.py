@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import abort, render_template, request
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from ivr.feeds.hl7.shape import shape_of
 from ivr.feeds.unread import explanation, open_message
@@ -15,18 +15,15 @@ from ivr.web.console.context import audit, services
 from ivr.web.console.security.gate import HTMX
 from ivr.web.console.words import translated
 from ivr.web.console.work import message_queries, queries
-from ivr.web.console.work.views import blueprint, common_values, page_number
+from ivr.web.console.work.views import blueprint, show_list
 
 
 @blueprint.get("/work/messages")
 def messages() -> str:
-    page = page_number()
-    with services().ledger.read() as connection:
-        rows, more = queries.page_of(connection, message_queries.pending_messages(), page)
-        common = common_values(connection, "messages")
-    return render_template(
-        "work/messages.html", rows=rows, page=page, more=more, sentence_of=sentence_of_fault, **common
-    )
+    def find(connection: Connection, page: int) -> queries.Page:
+        return queries.page_of(connection, message_queries.pending_messages(), page)
+
+    return show_list("work/messages.html", "messages", find, lambda _: {}, sentence_of=sentence_of_fault)
 
 
 @blueprint.post("/work/messages/<int:item_id>/text")

@@ -42,7 +42,8 @@ _COLUMNS = {
         *(appointment.c[name] for name in ("appointment_id", "starts_at", "timezone")),
     ],
 }
-Page = tuple[Sequence[Row[Any]], bool]
+Rows = Sequence[Row[Any]]
+Page = tuple[Rows, bool]
 
 
 @dataclass(frozen=True)
@@ -55,19 +56,24 @@ class Counts:
     messages: int
 
 
-def counts(connection: Connection, now: datetime) -> Counts:
+def counts(connection: Connection, now: datetime, landlines: int | None = None) -> Counts:
+    """landlines: how many there are, if that is known."""
     by_kind = select(todo.c.kind, func.count()).where(todo.c.done_at.is_(None)).group_by(todo.c.kind)
     waiting = select(func.count()).select_from(callback).where(callback.c.done_at.is_(None))
-    # Without grouping, the database stops at the limit.
-    is_ahead = exists().where(appointment.c.person_id == person.c.id, *_to_call_about(now))
-    of_landlines = select(person.c.id).where(person.c.landline, is_ahead).limit(MAX_COUNT + 1)
-    landlines = select(func.count()).select_from(of_landlines.subquery())
     return Counts(
         callbacks=connection.execute(waiting).scalar_one(),
         items={kind: count for kind, count in connection.execute(by_kind)},
-        landlines=connection.execute(landlines).scalar_one(),
+        landlines=count_landlines(connection, now) if landlines is None else landlines,
         messages=message_queries.count_pending(connection),
     )
+
+
+def count_landlines(connection: Connection, now: datetime) -> int:
+    """How many persons with a landline wait, at most MAX_COUNT + 1."""
+    # Without grouping, the database stops at the limit.
+    is_ahead = exists().where(appointment.c.person_id == person.c.id, *_to_call_about(now))
+    found = select(person.c.id).where(person.c.landline, is_ahead).limit(MAX_COUNT + 1)
+    return connection.execute(select(func.count()).select_from(found.subquery())).scalar_one()
 
 
 def pending_callbacks(connection: Connection, page: int) -> Page:

@@ -91,14 +91,16 @@ def is_red_flag(topic: str | None) -> bool:
     return topic in RED_FLAGS
 
 
-def topic_words(topic: str | None, content: Content) -> str:
-    """The title of the topic that a caller heard last."""
+def topic_words(topic: str | None, content: Content | None) -> str:
+    """The title of the topic that a caller heard last; its id while the words of the line cannot be read."""
     if topic is None:
         return gettext("No topic")
     if topic == "urgent":
         return gettext("An emergency")
     if topic == "person-soon":
         return gettext("A sign that a nurse should hear about soon")
+    if content is None:
+        return topic
     for code in (language(), content.config.default_language):
         prompt = content.prompts.get((code, topic))
         if prompt is not None and prompt.title:
@@ -106,8 +108,10 @@ def topic_words(topic: str | None, content: Content) -> str:
     return topic
 
 
-def entry_words(entry_id: str, content: Content) -> str:
-    """The name of an office; its id if it no longer exists."""
+def entry_words(entry_id: str, content: Content | None) -> str:
+    """The name of an office; its id if it no longer exists, or while the words of the line cannot be read."""
+    if content is None:
+        return entry_id
     config = content.config
     entry = next((entry for entry in config.directory if entry.id == entry_id), None)
     if entry is None:

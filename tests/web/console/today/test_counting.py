@@ -19,7 +19,7 @@ from ivr.people.calls.branches import count_branches
 from ivr.web.console import kept_counts
 from ivr.web.console.app import create_console
 from ivr.web.console.kept_counts import Kept, KeptOfEach
-from ivr.web.console.today import numbers, views
+from ivr.web.console.today import numbers, picture, views
 from tests.support.clinic import NOW, Clinic
 from tests.web.console.conftest import Console
 from tests.web.console.today.support import (
@@ -62,11 +62,12 @@ def test_a_page_does_not_wait_for_numbers_that_take_long(
         assert NOTHING in page
         assert 'hx-get="/today/numbers" hx-trigger="every 1s"' in page
         assert "Reload this page" in page
+        assert '<noscript><meta http-equiv="refresh"' in page
         may_count.set()
         monkeypatch.setattr(kept_counts, "PATIENCE", 30.0)
         fragment = browser.page("/today/numbers")
     assert fragment.lstrip().startswith('<div id="numbers"')
-    assert "hx-trigger" not in fragment
+    assert 'hx-get="/today/numbers" hx-trigger="every 60s"' in fragment
     assert "Counted Dec 1, 2026, 10:00 AM." in fragment
 
 
@@ -227,6 +228,52 @@ def test_other_periods_show_the_last_7_days(console: Console) -> None:
         page = browser.page(f"/line?days={days}")
         assert re.search(r'aria-current="page">The last 7 days', page), days
         assert "No calls came in." in page
+
+
+def test_the_picture_of_the_line_replaces_itself(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = console.browser()
+    with monkeypatch.context() as patch:
+        patch.setattr(Kept, "get", lambda _: None)
+        page = browser.page("/line?days=30")
+    assert 'id="line" hx-get="/line?days=30" hx-trigger="every 1s"' in page
+    assert '<noscript><meta http-equiv="refresh"' in page
+    part = browser.get("/line?days=30", headers={"HX-Request": "true"}).get_data(as_text=True)
+    assert part.lstrip().startswith('<div id="line" hx-get="/line?days=30" hx-trigger="every 60s"')
+    assert "</svg>" in part
+    assert "<noscript>" not in part
+
+
+def test_today_has_the_picture_of_the_line_even_while_the_numbers_are_counted(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_branches(console.services.ledger)
+    browser = console.browser("operator")
+    assert re.search(r'<text [^>]*font-weight="bold">7 callers</text>', browser.page("/"))
+    monkeypatch.setattr(Kept, "get", lambda _: None)
+    page = browser.page("/")
+    assert "Counting calls and texts." in page
+    assert "Seconds to hear" in page
+    assert 'href="/line"' in page
+
+
+def test_a_picture_is_drawn_once_for_each_count(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw, drawn = picture.draw, []
+
+    def count_draws(*values: Any) -> Any:
+        drawn.append(values)
+        return draw(*values)
+
+    monkeypatch.setattr(picture, "draw", count_draws)
+    browser = console.browser()
+    for _ in range(2):
+        browser.page("/")
+        browser.page("/line")
+    assert len(drawn) == 1
+    counted = console.app.extensions["today_counts"].line[7]
+    counted._next_at = counted._old_at = float("-inf")
+    monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(minutes=7))
+    browser.page("/line")
+    assert len(drawn) == 2
 
 
 def test_while_callers_are_counted_the_picture_has_no_numbers(

@@ -72,6 +72,41 @@ def test_the_plots_of_the_last_30_days_have_tables_with_the_same_numbers(
     assert page.count("<title>Dec 1: 2</title>") == 1
 
 
+def test_the_plots_of_today_have_the_hours_that_have_begun(
+    console_on_each_database: Console, content: Content, tmp_path: Path
+) -> None:
+    console = console_on_each_database
+    clinic = clinic_of(console, content, tmp_path)
+    add_calls(clinic.ledger, *((moment, WELCOME) for moment in (MIDNIGHT - SECOND, MIDNIGHT, ago(hours=1), NOW)))
+    add_texts(clinic.ledger, MIDNIGHT + timedelta(hours=1) - SECOND, MIDNIGHT + timedelta(hours=1))
+    clinic.import_rows(*(row(number, at(2, -1)) for number in range(3)))
+    clinic.send()
+    page = console.browser("scheduler").page("/")
+    found = tables(page)
+    calls, texts, reminders = (found[f"{name} by hour"] for name in ("Calls", "Texts from patients", "Reminders sent"))
+    # It is ten in the morning, and no-break spaces are in the times.
+    assert [hour.replace("\u202f", " ") for hour in calls] == [f"{hour or 12}:00 AM" for hour in range(10, -1, -1)]
+    assert [list(table.values()) for table in (calls, texts, reminders)] == [
+        [["1"], ["1"], *[["0"]] * 8, ["1"]],
+        [*[["0"]] * 9, ["1"], ["1"]],
+        [["3"], *[["0"]] * 10],
+    ]
+
+
+def test_the_hours_of_a_day_on_which_the_clocks_change_are_those_that_have_passed(
+    clinic_on_each_database: Clinic, content: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One in the morning comes twice.
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 11, 1, 7, 30, tzinfo=UTC))
+    counted = numbers.count_numbers(services_of(clinic_on_each_database, content))
+    assert [hour.begin.strftime("%H:%M%z") for hour in counted.hours] == [
+        "00:00-0400",
+        "01:00-0400",
+        "01:00-0500",
+        "02:00-0500",
+    ]
+
+
 def test_reminders_that_are_still_due_today_are_counted(clinic_on_each_database: Clinic, content: Content) -> None:
     clinic = clinic_on_each_database
     clinic.import_rows(*(row(number, at(20)) for number in range(5)))

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from sqlalchemy import update
 
-from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.ledger.tables import callback, todo
 from ivr.line.content.loader import Content
 from ivr.line.content.revisions.sign_off import unsigned_prompts
@@ -18,7 +14,7 @@ from ivr.staff.users import Role
 from ivr.web.console.today import waiting
 from ivr.web.console.today.alarm_words import words_of_alarm
 from tests.support.clinic import NOW, Clinic, at, row
-from tests.web.console.conftest import Browser, Console
+from tests.web.console.conftest import Console
 from tests.web.console.today.support import (
     NOTHING,
     PATHS,
@@ -165,19 +161,3 @@ def test_a_stranger_is_sent_to_the_sign_in_page(console: Console) -> None:
         response = console.stranger().get(path)
         assert response.status_code == 302
         assert response.location.startswith("/login?next=")
-
-
-def test_while_the_database_is_down_the_page_says_what_still_works(
-    console: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    browser: Browser = console.browser()
-
-    @contextmanager
-    def fail(_: Ledger) -> Iterator[None]:
-        raise LedgerUnavailable("down")
-        yield
-
-    monkeypatch.setattr(Ledger, "read", fail)
-    response = browser.get("/")
-    assert response.status_code == 503
-    assert "The line answers calls and texts as before." in response.get_data(as_text=True)
