@@ -9,8 +9,9 @@ import phonenumbers
 from babel import Locale
 from phonenumbers import PhoneNumberType
 
-from ivr.i18n import N_, sentence
+from ivr.i18n import N_, Sentence, sentence
 from ivr.line.callflow.holiday_calendar import closed_days
+from ivr.line.content.config import Config
 from ivr.line.content.findings import Finding
 from ivr.line.content.hl7_mapping import mapping_findings
 from ivr.line.content.loader import HL7_FILE, LINE_FILE, Content
@@ -95,18 +96,22 @@ def unconfirmed_holidays(content: Content, today: date) -> Iterator[Finding]:
 
 def _costly_transfers(content: Content) -> Iterator[Finding]:
     """Callers must not be able to make the hospital pay for calls abroad or to premium-rate numbers."""
-    allowed = {*content.config.reminders.countries, "US"}
     for index, entry in enumerate(content.config.directory):
-        number = phonenumbers.parse(entry.e164)
-        kind = phonenumbers.number_type(number)
-        is_premium = kind == PhoneNumberType.PREMIUM_RATE or str(number.national_number)[3:6] == "976"
-        region = phonenumbers.region_code_for_number(number)
-        if is_premium or (region and region not in allowed):
-            path: Path = ("directory", index, "number")
-            if is_premium:
-                yield content.source.fault(path, "costly-number", _PREMIUM_RATE, name=entry.id)
-            else:
-                yield content.source.fault(path, "costly-number", _ABROAD, name=entry.id, region=region or "")
+        if message := why_costly(content.config, entry.number, entry.id):
+            line = content.source.line(("directory", index, "number"))
+            yield Finding.of(LINE_FILE, line, "costly-number", "error", message)
+
+
+def why_costly(config: Config, number: str, name: str) -> Sentence | None:
+    """Why transfers to a number of line.yaml cost too much; None if they do not. name: whose number it is."""
+    parsed = phonenumbers.parse(number, "US")
+    kind = phonenumbers.number_type(parsed)
+    if kind == PhoneNumberType.PREMIUM_RATE or str(parsed.national_number)[3:6] == "976":
+        return sentence(_PREMIUM_RATE, name=name)
+    region = phonenumbers.region_code_for_number(parsed)
+    if region and region not in {*config.reminders.countries, "US"}:
+        return sentence(_ABROAD, name=name, region=region)
+    return None
 
 
 def _unknown_voices(content: Content) -> Iterator[Finding]:

@@ -128,7 +128,7 @@ def test_a_closed_day_that_was_overtaken_is_kept_in_its_field(published, ann, be
 
 
 def test_a_choice_that_was_overtaken_is_shown_in_its_present_order(ann, bea):
-    move = {"menu": "welcome", "key": "1", "direction": "down"}
+    move = {"menu": "welcome", "key": "1", "to": "2"}
     move["stamp"] = re.search(r'name="stamp" value="([^"]+)"', bea.page(MENUS))[1]
     assert ann.post(f"{MENUS}/move", move).status_code == 303
     page = refused(bea.post(f"{MENUS}/move", move))

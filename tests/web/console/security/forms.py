@@ -108,7 +108,7 @@ FORMS = {
     "prompts.save_holiday": Form("/prompts/hours/days", _shown(_HOURS_PAGE, "/prompts/hours/days", **_DAY)),
     "prompts.save_office": Form("/prompts/hours/offices/add", _shown("/prompts/hours/offices/add", **_OFFICE)),
     "prompts.remove_office": Form("/prompts/hours/offices/front-desk/remove", _unused_office),
-    "prompts.move_choice": Form("/prompts/menus/move", _shown("/prompts/menus", direction="down")),
+    "prompts.move_choice": Form("/prompts/menus/move", _shown("/prompts/menus", to="2")),
     "prompts.teach": Form(
         "/prompts/unanswered/teach", lambda browser: {"group": _question(browser), "topic": "the-visit"}
     ),
