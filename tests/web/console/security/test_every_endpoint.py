@@ -161,6 +161,8 @@ def test_every_response_has_the_headers_that_protect_it_and_no_page_has_anything
             if answer.mimetype == "text/html":
                 found = INLINE.search(html.unescape(answer.get_data(as_text=True)))
                 assert found is None, (str(address), found and found[0])
+                # The marks of a command in a terminal; on pages, it is code.
+                assert "`" not in answer.text, str(address)
             assert answer.status_code < 400 or address.endpoint in WITHOUT_PAGE, (str(address), answer.status_code)
             endpoints.add(address.endpoint)
             if answer.status_code == 200:
