@@ -217,7 +217,7 @@ NO_PAGES: Mapping[str, str] = {
     "reminders.progress": "a part of reminders.found",
     "reminders.rows_to_mend": "a download",
     "security.static": "no file of it is used, and nobody may open it",
-    "security.tf_select": "redirects: there is one second factor",
+    "security.tf_select": "nobody may open it: there is one second factor",
     "security.two_factor_rescue": "nobody may open it",
     "settings.audit_csv": "a download",
     "settings.doctor_live": "a part of settings.doctor",

@@ -126,10 +126,10 @@ Zone = Annotated[
 StateCode = Annotated[
     str, _check(US_STATES.__contains__, N_("`{value}` is not a state: write its two letters, like NH"))
 ]
-_PHONE = "[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}"
-Phone = Annotated[str, _matches(_PHONE, N_("`{value}` is not a phone number: write ten digits like 603-663-2180"))]
+PHONE = "[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}"
+Phone = Annotated[str, _matches(PHONE, N_("`{value}` is not a phone number: write ten digits like 603-663-2180"))]
 Helpline = Annotated[
-    str, _matches(f"1-{_PHONE}", N_("`{value}` is not a helpline: write it with its 1, like 1-800-555-0100"))
+    str, _matches(f"1-{PHONE}", N_("`{value}` is not a helpline: write it with its 1, like 1-800-555-0100"))
 ]
 DayHours = Annotated[tuple[time, time], BeforeValidator(_day_hours)]
 Opening = Annotated[dict[str, tuple[time, time]], BeforeValidator(_opening)]

@@ -11,19 +11,19 @@ from ivr.line.content.config import Config, DirectoryEntry
 PREMIUM_EXCHANGES = frozenset(("976",))
 
 
-def is_premium(entry: DirectoryEntry) -> bool:
-    """Whether the number of a directory entry is at premium rate."""
-    number = phonenumbers.parse(entry.e164)
-    exchange = str(number.national_number)[3:6]
-    return phonenumbers.number_type(number) == PhoneNumberType.PREMIUM_RATE or exchange in PREMIUM_EXCHANGES
+def is_premium(number: str) -> bool:
+    """Whether a number of the directory is at premium rate."""
+    parsed = phonenumbers.parse(number, "US")
+    exchange = str(parsed.national_number)[3:6]
+    return phonenumbers.number_type(parsed) == PhoneNumberType.PREMIUM_RATE or exchange in PREMIUM_EXCHANGES
 
 
-def foreign_region(config: Config, entry: DirectoryEntry) -> str:
-    """The ISO 3166 code of the country that the number of an entry belongs to; empty if the line may call it."""
-    region = phonenumbers.region_code_for_number(phonenumbers.parse(entry.e164))
+def foreign_region(config: Config, number: str) -> str:
+    """The ISO 3166 code of the country that a number belongs to; empty if the line may call it."""
+    region = phonenumbers.region_code_for_number(phonenumbers.parse(number, "US"))
     return region if region and region not in {*config.reminders.countries, "US"} else ""
 
 
 def may_be_dialed(config: Config, entry: DirectoryEntry) -> bool:
     """Whether the line may transfer callers to an entry."""
-    return not is_premium(entry) and not foreign_region(config, entry)
+    return not is_premium(entry.e164) and not foreign_region(config, entry.e164)

@@ -7,8 +7,9 @@ from datetime import date
 
 from babel import Locale
 
-from ivr.i18n import N_, sentence
+from ivr.i18n import N_, Sentence, sentence
 from ivr.line.callflow.holiday_calendar import closed_days
+from ivr.line.content.config import Config
 from ivr.line.content.costly_numbers import foreign_region, is_premium
 from ivr.line.content.findings import Finding
 from ivr.line.content.hl7_mapping import mapping_findings
@@ -98,11 +99,17 @@ def _costly_transfers(content: Content) -> Iterator[Finding]:
     They cannot, because the line dials no such number; but they would not be connected either.
     """
     for index, entry in enumerate(content.config.directory):
-        path: Path = ("directory", index, "number")
-        if is_premium(entry):
-            yield content.source.fault(path, "costly-number", _PREMIUM_RATE, name=entry.id)
-        elif region := foreign_region(content.config, entry):
-            yield content.source.fault(path, "costly-number", _ABROAD, name=entry.id, region=region)
+        if message := why_costly(content.config, entry.number, entry.id):
+            line = content.source.line(("directory", index, "number"))
+            yield Finding.of(LINE_FILE, line, "costly-number", "error", message)
+
+
+def why_costly(config: Config, number: str, name: str) -> Sentence | None:
+    """Why transfers to a number of line.yaml cost too much; None if they do not. name: whose number it is."""
+    if is_premium(number):
+        return sentence(_PREMIUM_RATE, name=name)
+    region = foreign_region(config, number)
+    return sentence(_ABROAD, name=name, region=region) if region else None
 
 
 def _unknown_voices(content: Content) -> Iterator[Finding]:

@@ -23,7 +23,6 @@ SIGN_IN: Access = {
     "security.two_factor_setup": ANYONE,
     "security.two_factor_setup_validate": ANYONE,
     "security.two_factor_token_validation": ANYONE,
-    "security.tf_select": ANYONE,
     "security.mf_recovery": ANYONE,
     "security.mf_recovery_codes": ALL,
     "security.change_password": ALL,

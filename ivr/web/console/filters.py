@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Any
 
 from flask import Flask, g, request
 from flask_babel import format_decimal, lazy_gettext
+from markupsafe import Markup, escape
 
 from ivr import clock
 from ivr.web.console.context import hospital_zone
@@ -14,6 +16,7 @@ from ivr.web.console.dates import full_day, short_moment
 from ivr.web.console.security.gate import may_open
 from ivr.web.console.words import gettext
 
+_CODE = re.compile("`([^`]+)`")
 NAVIGATION = (
     ("today.show", lazy_gettext("Today"), "today"),
     ("reminders.batches", lazy_gettext("Reminders"), "reminders"),
@@ -36,6 +39,7 @@ def install(app: Flask) -> None:
         return full_day(day) if day else ""
 
     app.jinja_env.filters |= {"time": local_time, "day": local_day, "number": format_decimal, "ago": ago}
+    app.jinja_env.filters["with_code"] = with_code
 
     @app.context_processor
     def values() -> dict[str, Any]:
@@ -57,6 +61,11 @@ def install(app: Flask) -> None:
 def _may_open(endpoint: str) -> bool:
     user = g.get("staff_user")
     return user is not None and may_open(endpoint, user.role)
+
+
+def with_code(sentence: str) -> Markup:
+    """A sentence with commands and words of a file as HTML code: in a terminal, they are between backticks."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - it is escaped
 
 
 def ago(moment: datetime | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,10 @@ TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
 class Browser:
-    """A signed-in browser. Paths start below /console, such as /reminders."""
+    """The signed-in browser of a user. Paths start below /console, such as /reminders."""
 
-    def __init__(self, client: FlaskClient) -> None:
-        self.client = client
+    def __init__(self, client: FlaskClient, user_id: int) -> None:
+        self.client, self.user_id = client, user_id
 
     def get(self, path: str, **options: Any) -> TestResponse:
         return self.client.get(path, **options)
@@ -92,8 +93,9 @@ class Console:
             ).scalar_one()
         client = self.app.test_client()
         with client.session_transaction() as session:
-            session.update({"_user_id": key, "_fresh": True, "fs_cc": "set", "fs_paa": clock.now().timestamp()})
-        return Browser(client)
+            # Flask-Security compares it with the time of the machine.
+            session.update({"_user_id": key, "_fresh": True, "fs_cc": "set", "fs_paa": time.time()})
+        return Browser(client, user.id)
 
     def stranger(self) -> FlaskClient:
         """A browser in which nobody has signed in."""

@@ -22,13 +22,14 @@ from tests.web.console.conftest import Browser, Console
 GOODBYE = "/prompts/en/goodbye"
 OLD, NEW = "Take good care of yourself.", "Take very good care of yourself."
 _INPUT = re.compile(r'<input[^>]*name="([\w-]+)"[^>]*value="([^"]*)"')
+_STAMP = re.compile(r'name="(?:stamp|version)"')
 _AREA = re.compile(r'<textarea[^>]*name="([\w-]+)"[^>]*>\n?(.*?)</textarea>', re.DOTALL)
 
 
-def form_of(page: str, form_id: str = "") -> MultiDict[str, str]:
-    """The fields of a page's form, or of the first form with a stamp or version."""
+def form_of(page: str, form: str = "") -> MultiDict[str, str]:
+    """The fields of a page's form with this id or address, or of the first one with a stamp or version."""
     forms = re.findall(r"<form([^>]*)>(.*?)</form>", page, re.DOTALL)
-    found = [body for head, body in forms if (f'id="{form_id}"' in head if form_id else 'name="stamp"' in body)]
+    found = [body for head, body in forms if (f'"{form}"' in head if form else _STAMP.search(body))]
     fields: MultiDict[str, str] = MultiDict()
     for match in sorted([*_INPUT.finditer(found[0]), *_AREA.finditer(found[0])], key=lambda each: each.start()):
         if match[1] not in ("csrf_token", "confirmed"):

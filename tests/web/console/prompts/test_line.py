@@ -89,16 +89,24 @@ def test_the_same_hours_save_nothing(published):
         ("name-en", "", "Enter the name as callers hear it"),
         ("name-es", "x" * 81, "Enter the name as callers hear it"),
         ("name-es", "a\nb", "Enter the name as callers hear it"),
-        ("number", "12", "is not a phone number"),
-        ("number", "]: \U0001f600 {", "is not a phone number"),
-        ("number", "x" * 10_000, "is not a phone number"),
+        ("number", "", "Enter the phone number with ten digits"),
+        ("number", "12", "Enter the phone number with ten digits"),
+        ("number", "]: \U0001f600 {", "Enter the phone number with ten digits"),
+        ("number", "x" * 10_000, "Enter the phone number with ten digits"),
+        ("number", "900-555-0140", "The number of Central Scheduling is a premium-rate number"),
+        ("number", "242-555-0140", "The number of Central Scheduling belongs to another country (BS)"),
     ],
 )
-def test_wrong_hours_and_numbers_get_a_sentence(published, field, value, sentence):
+def test_wrong_hours_and_numbers_get_a_sentence_beside_the_field(published, field, value, sentence):
     nurse = published.browser("operator")
     answer = nurse.post(HOURS, hours_form(nurse) | {f"central-scheduling-{field}": value})
+    page = answer.get_data(as_text=True)
     assert answer.status_code == 400
-    assert sentence in answer.get_data(as_text=True)
+    # The two times of a day have one error.
+    field_id = f"central-scheduling-{field.replace('closes', 'opens')}"
+    assert f'<a href="#{field_id}">{sentence}' in page
+    assert f'<div class="field-error" id="{field_id}-error">{sentence}' in page
+    assert re.search(rf'<input [^>]*id="{field_id}"[^>]* aria-invalid="true"', page)
     assert LINE_FILE not in nurse.page("/prompts/draft")
 
 
@@ -179,7 +187,7 @@ def test_a_day_outside_the_calendar_has_no_page(published, day):
 
 def move(browser, **more):
     stamp = re.search(r'name="stamp" value="([^"]+)"', browser.page(MENUS))[1]
-    return browser.post(f"{MENUS}/move", {"stamp": stamp, "menu": "welcome", "key": "1", "direction": "down", **more})
+    return browser.post(f"{MENUS}/move", {"stamp": stamp, "menu": "welcome", "key": "1", "to": "2", **more})
 
 
 def test_a_choice_moves_with_its_words_in_every_language(published):
@@ -193,8 +201,23 @@ def test_a_choice_moves_with_its_words_in_every_language(published):
     assert content.prompt("es", "welcome").choices["1"] == before.prompt("es", "welcome").choices["2"]
     assert outdated_translations(content) == outdated_translations(before)
     assert "<svg" in nurse.page(f"{MENUS}?language=es")
-    assert move(nurse, key="2", direction="up").status_code == 303
+    assert move(nurse, key="2", to="1").status_code == 303
     assert drafted(published) == SHIPPED
+
+
+@pytest.mark.parametrize(("key", "to", "former"), [("1", "4", "2341"), ("4", "1", "4123"), ("3", "2", "1324")])
+def test_the_choices_between_keep_their_order(published, key, to, former):
+    nurse = published.browser("operator")
+    before = read_content(SHIPPED)
+    assert move(nurse, key=key, to=to).status_code == 303
+    content = read_content(drafted(published))
+    for language in ("en", "es"):
+        words = before.prompt(language, "welcome").choices
+        assert content.prompt(language, "welcome").choices == words | {
+            new: words[old] for new, old in zip("1234", former, strict=True)
+        }
+    choices = before.config.menus["welcome"].choices
+    assert [content.config.menus["welcome"].choices[new] for new in "1234"] == [choices[old] for old in former]
 
 
 @pytest.mark.parametrize(
@@ -202,8 +225,9 @@ def test_a_choice_moves_with_its_words_in_every_language(published):
     [
         ({"menu": "nothing"}, 404),
         ({"key": "9"}, 404),
-        ({"direction": "up"}, 404),
-        ({"direction": "left"}, 404),
+        ({"to": "9"}, 404),
+        ({"to": ""}, 404),
+        ({"to": "1"}, 303),
         ({"stamp": "x"}, 409),
     ],
 )
@@ -217,7 +241,7 @@ def test_schedulers_look_at_hours_and_menus_only(published):
     scheduler = published.browser("scheduler")
     assert "Save hours" not in scheduler.page(HOURS)
     assert "<form method" not in scheduler.page(f"{HOURS}/days/2027-12-23").partition("<main")[2]
-    assert "Move up" not in scheduler.page(MENUS)
+    assert "Move" not in scheduler.page(MENUS)
     for path in (HOURS, f"{HOURS}/days", f"{MENUS}/move"):
         assert scheduler.post(path).status_code == 403
 

@@ -92,7 +92,7 @@ def test_a_nurse_signs_off_one_prompt_after_the_other(nurse):
 
 
 def test_the_list_shows_what_the_draft_changes_and_which_translations_are_behind(nurse):
-    assert "No prompt is on this list." in nurse.page("/prompts?show=behind")
+    assert "No prompt is on this list, so there is nothing to do" in nurse.page("/prompts?show=behind")
     edit(nurse, "Once more", "Again", CANCER)
     edit(nurse)
     for show in ("draft", "behind"):

@@ -58,12 +58,6 @@ def test_an_operator_sees_no_buttons_that_she_may_not_press(console, clinic):
     assert "Upload appointments" not in console.browser("operator").page("/reminders")
 
 
-def test_an_empty_list_says_what_to_do_first(console):
-    page = console.browser("scheduler").page("/reminders")
-    assert "No appointments yet" in page
-    assert 'href="/reminders/upload"' in page
-
-
 def test_batches_are_listed_newest_first_on_pages(console, clinic):
     for number in range(10, 22):
         clinic.import_rows(row(number, at(4)), name=f"week-{number}.csv")

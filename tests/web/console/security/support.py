@@ -12,8 +12,9 @@ from werkzeug.routing import Rule
 from ivr.ledger.tables import metadata
 from tests.web.console.conftest import Console
 
-# Not used, so that nobody may open them.
-UNUSED = frozenset({"security.two_factor_rescue", "security.static"})
+# Not used, so that nobody may open them: help by mail for a lost phone, choosing one of several second factors, and the
+# library's own files.
+UNUSED = frozenset({"security.two_factor_rescue", "security.tf_select", "security.static"})
 VALUES = {
     "batch_id": "1",
     "appointment_id": "A1",
@@ -33,6 +34,8 @@ VALUES = {
     "change": "opt-out",
     "kind": "cancel",
 }
+# Where another value is needed than in VALUES.
+_FILES = {"bootstrap.static": "css/bootstrap.min.css"}
 # A list of choices, and the name of the argument.
 _CHOICES = re.compile(r"<any\('([^']*)'[^>]*\):(\w+)>")
 
@@ -64,7 +67,8 @@ def addresses(app: Flask, *methods: str) -> list[Address]:
 
 def _path(rule: Rule) -> str:
     without_choices = _CHOICES.sub(lambda found: VALUES.get(found[2], found[1]), rule.rule)
-    return re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda found: VALUES[found[1]], without_choices)
+    values = {**VALUES, "filename": _FILES.get(rule.endpoint, VALUES["filename"])}
+    return re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda found: values[found[1]], without_choices)
 
 
 Rows = dict[str, list[tuple[Any, ...]]]

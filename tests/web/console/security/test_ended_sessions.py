@@ -16,7 +16,7 @@ from tests.support.workbooks import workbook
 from tests.web.console.conftest import Browser, Console
 from tests.web.console.prompts.support import edit
 from tests.web.console.reminders.upload_support import upload
-from tests.web.console.security.forms import Form, forms_of
+from tests.web.console.security.page_forms import Form, forms_of
 from tests.web.console.security.support import VALUES, addresses
 
 DRAFT = "/prompts/draft"

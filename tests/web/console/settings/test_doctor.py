@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 
 import pytest
+from flask_babel import force_locale
 
+from ivr.doctor.runner import CHECKS
+from ivr.web.console.filters import with_code
 from ivr.web.console.settings import doctor_report
 from ivr.web.console.settings.doctor_report import DoctorReports
+from ivr.web.console.settings.doctor_views import TITLES
 from tests.support.processes import wait_until
 
 
@@ -24,6 +29,8 @@ def test_an_administrator_checks_the_line_and_reads_the_report(console):
     assert "Not checked yet" in admin.page("/settings/doctor")
     page = checked(console, admin)
     assert "REDIS_URL is not set" in page
+    assert "<code>infoline run</code> starts its own queue." in page
+    assert "`" not in page
     assert "PHONE_KEY and PHONE_HASH_KEY fit the database." in page
     report = DoctorReports(console.services.settings.var_dir).latest()
     assert f"{report.count('problem')} problem" in page
@@ -32,6 +39,28 @@ def test_an_administrator_checks_the_line_and_reads_the_report(console):
     folder = console.services.settings.var_dir / "doctor"
     for path in (folder, *folder.iterdir()):
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+
+
+def test_what_was_checked_has_a_title_in_the_language_of_the_page_and_the_details_are_marked_as_english(console):
+    admin = console.browser("admin")
+    admin.post("/account/language", {"language": "es"})
+    reports = DoctorReports(console.services.settings.var_dir)
+    checks = [{"name": name, "level": "ok", "message": "Fine: see `infoline doctor`."} for name in (*CHECKS, "new one")]
+    (console.services.settings.var_dir / "doctor").mkdir()
+    reports._save(checks)
+    page = admin.page("/settings/doctor")
+    rows = re.findall(r'<th scope="row" data-label="[^"]*">(.*?)</th>', page)
+    with console.app.test_request_context(), force_locale("es"):
+        assert rows == [*(str(TITLES[name]) for name in CHECKS), '<span lang="en">new one</span>']
+    assert page.count('lang="en">Fine: see <code>infoline doctor</code>.</td>') == len(checks)
+    assert TITLES.keys() == CHECKS.keys()
+
+
+def test_what_a_sentence_quotes_as_code_is_escaped():
+    assert (
+        with_code("<b>: see `a <i>` & `c`, not `")
+        == "&lt;b&gt;: see <code>a &lt;i&gt;</code> &amp; <code>c</code>, not `"
+    )
 
 
 def test_a_report_that_fails_says_so_and_can_be_made_again(console, monkeypatch, capfd):

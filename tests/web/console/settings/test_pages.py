@@ -15,13 +15,6 @@ from tests.support.clinic import NOW
 NEW_USER = {"email": "Rosa@Example.org", "name": "Rosa Example", "role": "scheduler", "language": "es"}
 
 
-def test_every_endpoint_is_in_the_table_of_access(console):
-    endpoints = {rule.endpoint for rule in console.app.url_map.iter_rules()}
-    # Not used, so that nobody may open them: help by mail for a lost phone, and the library's own files.
-    unused = {"security.two_factor_rescue", "security.static"}
-    assert endpoints - set(console.app.extensions["console_gate"].access) == unused
-
-
 def test_the_settings_say_which_version_runs(console):
     assert version_text() in console.browser("admin").page("/settings")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
@@ -11,13 +12,13 @@ from itertools import groupby
 from flask_babel import format_date, get_locale
 
 from ivr.line.callflow.holiday_calendar import ADDED, OBSERVED, closed_days
-from ivr.line.content.config import DAYS, Config, DirectoryEntry, Holidays
+from ivr.line.content.config import DAYS, PHONE, Config, DirectoryEntry, Holidays
 from ivr.line.content.front_matter import quote
 from ivr.line.content.yaml_source import Path
+from ivr.line.lint.folder_rules import why_costly
 from ivr.web.console.dates import time_of_day
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, translated
 
-_MOST_NUMBER = 40
 MOST_NAME = 80
 
 
@@ -66,26 +67,42 @@ def fields_of(config: Config, entry: DirectoryEntry) -> dict[str, str]:
 
 
 def errors_of(config: Config, fields: Mapping[str, str]) -> dict[str, str]:
-    """A sentence for each field that is wrong. The check of line.yaml finds the rest."""
+    """A sentence for each field that is wrong, in the order of the page. The check of line.yaml finds the rest."""
     errors: dict[str, str] = {}
     for entry in config.directory:
-        spans = {day: (_at(fields, entry.id, day, "opens"), _at(fields, entry.id, day, "closes")) for day in DAYS}
-        for day, (opens, closes) in spans.items():
-            if opens is None or closes is None or bool(opens) != bool(closes):
-                errors[f"{entry.id}-{day}-opens"] = gettext(
-                    "Enter both times, such as 08:00 and 17:00, or leave both empty if it is closed."
-                )
-            elif opens and opens >= closes:
-                errors[f"{entry.id}-{day}-opens"] = gettext("It closes before it opens: correct one of the two times.")
         for language in config.languages:
             name = fields.get(name_field(entry, language), "").strip()
             if not 0 < len(name) <= MOST_NAME or not name.isprintable():
                 errors[name_field(entry, language)] = gettext(
                     "Enter the name as callers hear it, up to %(limit)s characters.", limit=MOST_NAME
                 )
-        if not any(opens for opens, _ in spans.values()):
-            errors[f"{entry.id}-Mon-opens"] = gettext("Enter the hours of at least one day.")
+        number = fields.get(f"{entry.id}-number", "").strip()
+        if number != entry.number and (problem := number_problem(config, number, entry.name[config.default_language])):
+            errors[f"{entry.id}-number"] = problem
+        errors |= {f"{entry.id}-{day}-opens": problem for day, problem in _hours_problems(entry, fields).items()}
     return errors
+
+
+def number_problem(config: Config, number: str, name: str) -> str:
+    """What is wrong with the number of an office; empty if nothing is. name: that of the office."""
+    if not re.fullmatch(PHONE, number):
+        return gettext("Enter the phone number with ten digits, such as 603-663-2180.")
+    costly = why_costly(config, number, name)
+    return translated(costly) if costly else ""
+
+
+def _hours_problems(entry: DirectoryEntry, fields: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with the hours of an office, by day."""
+    problems: dict[str, str] = {}
+    spans = {day: (_at(fields, entry.id, day, "opens"), _at(fields, entry.id, day, "closes")) for day in DAYS}
+    if not any(opens for opens, _ in spans.values()):
+        problems["Mon"] = gettext("Enter the hours of at least one day.")
+    for day, (opens, closes) in spans.items():
+        if opens is None or closes is None or bool(opens) != bool(closes):
+            problems[day] = gettext("Enter both times, such as 08:00 and 17:00, or leave both empty if it is closed.")
+        elif opens and opens >= closes:
+            problems[day] = gettext("It closes before it opens: correct one of the two times.")
+    return problems
 
 
 def _at(fields: Mapping[str, str], entry: str, day: str, edge: str) -> str | None:
@@ -116,7 +133,7 @@ def changes_of(config: Config, fields: Mapping[str, str]) -> dict[Path, str]:
                 changes[*place, "name", language] = quote(name)
         number = sent[f"{entry.id}-number"]
         if number != entry.number:
-            changes[*place, "number"] = quote(number[:_MOST_NUMBER])
+            changes[*place, "number"] = quote(number)
         confirmed = sent[f"{entry.id}-confirmed"] == "yes"
         if confirmed != entry.confirmed:
             changes[*place, "confirmed"] = str(confirmed).lower()

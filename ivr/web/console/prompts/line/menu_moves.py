@@ -1,9 +1,9 @@
-"""Moving a choice of a menu up or down: its key changes in line.yaml and in what callers hear, in every language."""
+"""Giving a choice of a menu another key, in line.yaml and in what callers hear, in every language."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ivr.line.content.findings import BrokenPrompts
@@ -19,19 +19,23 @@ from ivr.web.console.words import gettext, reason_of
 _CHOICE = re.compile(r"(\s*)([0-9])(\.\s+)(.*)")
 
 
-def swapped(line: LineFile, content: Content, menu: str, first: str, second: str) -> dict[str, bytes]:
-    """All files that change when two keys of a menu change places. Raises Refused."""
+def moved(line: LineFile, content: Content, menu: str, key: str, to: str) -> dict[str, bytes]:
+    """All files that change when the choice of a key gets another one, and those between move up. Raises Refused."""
     choices = line.config.menus[menu].choices
-    place: Path = ("menus", menu, "choices")
-    values: dict[Path, str] = {(*place, first): choices[second], (*place, second): choices[first]}
-    return {LINE_FILE: line.changed(values), **dict(_prompts(line, content, menu, first, second))}
+    keys = sorted(choices)
+    order = [each for each in keys if each != key]
+    order.insert(keys.index(to), key)
+    moves = {new: old for new, old in zip(keys, order, strict=True) if new != old}
+    values: dict[Path, str] = {("menus", menu, "choices", new): choices[old] for new, old in moves.items()}
+    return {LINE_FILE: line.changed(values), **dict(_prompts(line, content, menu, moves))}
 
 
-def _prompts(line: LineFile, content: Content, menu: str, first: str, second: str) -> Iterator[tuple[str, bytes]]:
+def _prompts(line: LineFile, content: Content, menu: str, moves: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+    """The files of a menu. moves: the former key of a choice by its new one."""
     files, changed = line.draft.files, dict[str, bytes]()
     for language in line.config.languages:
         file = f"{language}/{menu}.md"
-        data = _swap_words(files.get(file, b""), first, second)
+        data = _move_words(files.get(file, b""), moves)
         prompt = content.prompts[language, menu]
         source = source_prompt(content, prompt)
         if source is not None and prompt.made_from == text_digest(source):
@@ -41,7 +45,7 @@ def _prompts(line: LineFile, content: Content, menu: str, first: str, second: st
         yield file, data
 
 
-def _swap_words(data: bytes, first: str, second: str) -> bytes:
+def _move_words(data: bytes, moves: Mapping[str, str]) -> bytes:
     fields = fields_of(data)
     index = next((i for i, part in enumerate(fields.parts) if part.heading == "Choices"), None) if fields else None
     refusal = Refused(gettext("The choices of this menu have an error. Open its prompt, and fix it first."))
@@ -50,11 +54,11 @@ def _swap_words(data: bytes, first: str, second: str) -> bytes:
     part = fields.parts[index]
     lines = part.words.split("\n")
     found = {match[2]: (number, match) for number, text in enumerate(lines) if (match := _CHOICE.fullmatch(text))}
-    if first not in found or second not in found:
+    if not moves.keys() <= found.keys():
         raise refusal
-    for key, other in ((first, second), (second, first)):
-        number, match = found[key]
-        lines[number] = f"{match[1]}{key}{match[3]}{found[other][1][4]}"
+    for new, old in moves.items():
+        number, match = found[new]
+        lines[number] = f"{match[1]}{new}{match[3]}{found[old][1][4]}"
     parts = (*fields.parts[:index], replace(part, words="\n".join(lines)), *fields.parts[index + 1 :])
     try:
         return rebuild(data, replace(fields, parts=parts)).data

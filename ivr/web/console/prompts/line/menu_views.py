@@ -19,7 +19,7 @@ from ivr.web.console.prompts.blueprint import blueprint
 from ivr.web.console.prompts.collisions import saved_by
 from ivr.web.console.prompts.drafted import drafts, language_name, readable_content, recorder
 from ivr.web.console.prompts.line.line_file import LineFile, Refused, open_line_file
-from ivr.web.console.prompts.line.menu_moves import swapped
+from ivr.web.console.prompts.line.menu_moves import moved
 from ivr.web.console.prompts.tree import title_of
 from ivr.web.console.words import gettext, reason_of
 
@@ -105,18 +105,20 @@ def _conflict(line: LineFile) -> tuple[str, int]:
 
 @blueprint.post("/prompts/menus/move")
 def move_choice() -> ResponseReturnValue:
-    """Let a choice change places with the one before or after it."""
+    """Give a choice another key of its menu. The choices between move up."""
     line = open_line_file()
     if request.form.get("stamp") != _stamp(line):
         return _conflict(line)
     menu = line.config.menus.get(request.form.get("menu", ""))
-    keys = sorted(menu.choices) if menu else []
-    key, step = request.form.get("key", ""), {"up": -1, "down": 1}.get(request.form.get("direction", ""), 0)
-    if key not in keys or not step or not 0 <= keys.index(key) + step < len(keys):
+    key, to = request.form.get("key", ""), request.form.get("to", "")
+    if menu is None or not {key, to} <= menu.choices.keys():
         abort(404)
-    other = keys[keys.index(key) + step]
+    back = redirect(url_for("prompts.menus", _anchor=f"menu-{request.form['menu']}"), 303)
+    if key == to:
+        flash(gettext("Choose another key for this choice first."), "wrong")
+        return back
     try:
-        files = swapped(line, readable_content(line.draft), request.form["menu"], key, other)
+        files = moved(line, readable_content(line.draft), request.form["menu"], key, to)
         versions: dict[str, Version] = {name: (data, line.draft.version(name)) for name, data in files.items()}
         drafts().save_together(versions, staff_user().name, clock.now(), recorder(*versions))
     except EditConflict:
@@ -125,4 +127,4 @@ def move_choice() -> ResponseReturnValue:
         flash(reason_of(refused), "wrong")
     else:
         flash(gettext("Moved in the draft, in every language. It goes live once the draft is published."))
-    return redirect(url_for("prompts.menus", _anchor=f"menu-{request.form['menu']}"), 303)
+    return back

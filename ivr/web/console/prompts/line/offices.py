@@ -14,7 +14,7 @@ from ivr.line.content.prompt import PLACEHOLDER
 from ivr.line.content.required_prompts import OUTCOMES
 from ivr.line.content.yaml_edit import append_item, remove_item, replace_value
 from ivr.line.text.normalize import normalize
-from ivr.web.console.prompts.line.hours_form import MOST_NAME, read_hours
+from ivr.web.console.prompts.line.hours_form import MOST_NAME, number_problem, read_hours
 from ivr.web.console.prompts.tree import title_of
 from ivr.web.console.words import gettext
 
@@ -26,7 +26,7 @@ _NO_WORDS = re.compile(r"[^a-z0-9]+")
 
 
 def errors_of_office(config: Config, fields: Mapping[str, str]) -> dict[str, str]:
-    """A sentence for each field that is wrong. The check of line.yaml finds the rest, such as a wrong number."""
+    """A sentence for each field that is wrong. The check of line.yaml finds the rest."""
     errors: dict[str, str] = {}
     for language in config.languages:
         for name, limit in ((f"name-{language}", MOST_NAME), (f"purpose-{language}", MOST_PURPOSE)):
@@ -42,8 +42,9 @@ def errors_of_office(config: Config, fields: Mapping[str, str]) -> dict[str, str
             taken = [phrase for phrase in _wordings(fields, language) if normalize(phrase) in known]
             if taken:
                 errors[f"said-{language}"] = gettext("“%(words)s” already leads to another office.", words=taken[0])
-    if not fields.get("number", "").strip():
-        errors["number"] = gettext("Enter the phone number, such as 603-663-2180.")
+    name = fields.get(f"name-{config.default_language}", "").strip() or gettext("the new office")
+    if problem := number_problem(config, fields.get("number", "").strip(), name):
+        errors["number"] = problem
     if read_hours(fields.get("opens", ""), fields.get("closes", "")) is None:
         errors["opens"] = gettext("Enter from when to when it is open, such as 08:00 and 12:00.")
     return errors
