@@ -73,21 +73,21 @@ def publish_changed_folder(settings: Settings) -> int:
 
 
 def _may_be_published(context: CommandContext, content: Content) -> bool:
-    """Whether changed prompts have no errors and break no reminders. Prints what does."""
+    """Whether changed prompts have no errors and give nothing on patients' phones another meaning. Prints what does."""
     # Most starts publish nothing, and the lint rules take long to import.
     from ivr.line.lint.runner import check_content
-    from ivr.releases.confirmations import renamed_reminders
+    from ivr.releases.confirmations import changed_meanings
 
     report = check_content(content)
     if report.has_errors:
         _refuse(report.findings)
         return False
     is_new = folder_base(context.ledger) != content.digest
-    renamed = renamed_reminders(context.ledger, context.settings.prompts_dir, content) if is_new else []
-    if renamed:
-        messages = [finding.message for finding in renamed]
+    changed = changed_meanings(context.ledger, context.settings.prompts_dir, content) if is_new else []
+    if changed:
+        messages = [finding.message for finding in changed]
         echo("\n".join([*messages, "To publish the prompts as they are, run `infoline prompts publish`."]), err=True)
-    return not renamed
+    return not changed
 
 
 def _refuse(findings: Iterable[Finding]) -> int:

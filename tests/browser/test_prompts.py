@@ -244,7 +244,7 @@ def test_words_that_are_published_and_taken_back_meanwhile_do_not_overwrite_a_dr
     expect(ruth.get_by_text("is live again")).to_be_visible(timeout=PUBLISH_SECONDS * 1000)
 
     # Lena's page is older than both releases, and her words start from what is live again.
-    change_words(lena, "You can hang up now.", "You may hang up now.")
+    change_words(lena, "You can hang up whenever you like.", "You may hang up now.")
     save(lena)
     lena.goto("/console/prompts/draft")
     expect(lena.locator("ins").filter(has_text="may")).to_be_visible()

@@ -1,4 +1,4 @@
-"""A publish asks before a renamed reminder goes out twice, and holds no lock while it packs or unpacks recordings."""
+"""A publish asks before it gives a reminder or a number another meaning, and packs recordings outside its lock."""
 
 from __future__ import annotations
 
@@ -67,6 +67,17 @@ def test_a_person_is_asked_before_a_draft_with_a_renamed_reminder_goes_live(
     assert (refused.exit_code, "`two-days`" in refused.output, count_releases(ledger)) == (1, True, 1)
     assert run("prompts", "publish", "--draft", input="y\n").exit_code == 0
     assert count_releases(ledger) == 2
+
+
+def test_a_topic_does_not_get_the_number_of_another_one_without_yes(folder: Path, ledger: Ledger) -> None:
+    text = SHIPPED[LINE_FILE].replace(b"next-steps, number: 4", b"next-steps, number: 8")
+    write_files(folder, {LINE_FILE: text.replace(b"people, number: 7", b"people, number: 4")})
+    for command in (("prompts", "publish"), ("release",)):
+        refused = run(*command)
+        said = " ".join(refused.output.split())
+        assert (refused.exit_code, count_releases(ledger)) == (1, 1), refused.output
+        assert "reply `4` to an old text message would get `people` instead of `next-steps`." in said
+    assert run("prompts", "publish", "--yes").exit_code == 0
 
 
 def test_a_rollback_to_another_id_says_so_and_is_not_delayed(folder: Path, ledger: Ledger) -> None:

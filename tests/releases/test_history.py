@@ -82,7 +82,7 @@ CHANGED = [
     (
         "a spoken word",
         {"en/goodbye.md": SECOND["en/goodbye.md"]},
-        [("en/goodbye.md", "Spoken", "Take {+very} good {-care of yourself.} {+care.} You can hang up now. …")],
+        [("en/goodbye.md", "Spoken", "Take {+very} good {-care of yourself.} {+care.} You can hang up whenever …")],
     ),
     (
         "a key of line.yaml",

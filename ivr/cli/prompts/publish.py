@@ -21,7 +21,7 @@ from ivr.ledger import Ledger
 from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
 from ivr.line.content.revisions.diff import summarize_changes
 from ivr.line.lint.runner import CheckReport, check_files
-from ivr.releases.confirmations import CONFIRMED_RULES, renamed_reminders
+from ivr.releases.confirmations import CONFIRMED_RULES, changed_meanings
 from ivr.releases.drafts import Drafts
 from ivr.releases.history import reverted_files
 from ivr.releases.rollback import DamagedRelease, UnsafeRelease, content_to_restore
@@ -80,7 +80,7 @@ def _publish_folder(context: CommandContext, note: str, yes: bool) -> Release:
         print_report(report)
         fail(_REFUSED, FINDINGS)
     content = read_content(files)
-    _confirm(report, [*_reverts(ledger, live, files), *_renamed(context, content)], yes)
+    _confirm(report, [*_reverts(ledger, live, files), *_changed_meanings(context, content)], yes)
     context.prepare_model(content)
     seen = live.number if live else 0
     return publish_release(ledger, content, clock.now(), current_user(), note, "folder", seen=seen)
@@ -101,12 +101,12 @@ def _reverts(ledger: Ledger, live: Release | None, files: Files) -> list[str]:
 
 def _confirm_draft(context: CommandContext, report: CheckReport, yes: bool) -> None:
     content = read_content(Drafts(context.ledger, UTC).open().files)
-    _confirm(report, _renamed(context, content), yes)
+    _confirm(report, _changed_meanings(context, content), yes)
     context.prepare_model(content)
 
 
-def _renamed(context: CommandContext, content: Content) -> list[str]:
-    found = renamed_reminders(context.ledger, context.settings.prompts_dir, content)
+def _changed_meanings(context: CommandContext, content: Content) -> list[str]:
+    found = changed_meanings(context.ledger, context.settings.prompts_dir, content)
     return [finding.message for finding in found]
 
 
@@ -149,7 +149,7 @@ def rollback(number: int, note: str) -> None:
     except UnsafeRelease as unsafe:
         print_report(unsafe.report)
         fail(unsafe, FINDINGS)
-    for warning in _renamed(context, content):
+    for warning in _changed_meanings(context, content):
         echo(textwrap.fill(warning, WIDTH))
     if report.has_errors:
         echo("By today's rules some of its prompts are too hard or too long. It is accepted: it was live before.")

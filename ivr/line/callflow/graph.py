@@ -98,8 +98,8 @@ class Graph:
         self.part_counts = {
             subject.id: len(content.prompt(self.languages[0], subject.id).spoken) for subject in config.subjects
         }
-        self.offers = {topic.id: _offers(config, topic.id) for topic in config.topics}
-        """What the keys at the end of each topic play: library answers, by key."""
+        self.offers = {subject.id: _offers(config, subject.id) for subject in config.subjects}
+        """What the keys at the end of each topic or library answer play: library answers, by key."""
         self.pairs = {pair_outcome(*pair): pair for pair in combinations((topic.id for topic in config.topics), 2)}
         """The pairs of topics between which a caller is asked to choose, by spoken outcome."""
         self._parents = self._find_parents()
@@ -349,10 +349,13 @@ class Graph:
                     parents[node] = menu
                     if isinstance(node, Menu):
                         queue.append(node)
-        for topic, offers in self.offers.items():
+        subjects = [topic.id for topic in self._config.topics]
+        for subject in subjects:
             # Key 9 leads to the same menu from a topic and from the answers that are offered after it.
-            parent = parents.get(TopicPart(topic, 0), welcome)
-            parents |= {TopicPart(offered, 0): parent for offered in offers.values()}
+            parent = parents.get(TopicPart(subject, 0), welcome)
+            offered = self.offers[subject].values()
+            parents |= {TopicPart(answer, 0): parent for answer in offered}
+            subjects += offered
         return parents
 
 
@@ -361,5 +364,5 @@ def pair_outcome(first: str, second: str) -> str:
     return f"which/{first}/{second}"
 
 
-def _offers(config: Config, topic: str) -> dict[str, str]:
-    return dict(zip("23", (answer.id for answer in config.offered_after(topic)), strict=False))
+def _offers(config: Config, subject: str) -> dict[str, str]:
+    return dict(zip("23", (answer.id for answer in config.offered_after(subject)), strict=False))

@@ -174,10 +174,10 @@ class Topic(_Part):
 
 
 class LibraryAnswer(_Part):
-    """An answer beside the numbered topics, reached by free words, by its word in a text, and after a topic.
+    """An answer beside the numbered topics, reached by free words, by its word in a text, and after a subject.
 
-    word: what patients text for it, by language. after: the topic at whose end it is offered. about: what the offer
-    calls it, as in "to hear about biopsies", by language.
+    word: what patients text for it, by language. after: the topic or library answer at whose end it is offered. about:
+    what the offer calls it, as in "to hear about biopsies", by language.
     """
 
     id: Annotated[Name, Field(max_length=40)]
@@ -311,9 +311,9 @@ class Config(_Part):
         """Everything that has a complete answer: the topics, then the library."""
         return (*self.topics, *self.library)
 
-    def offered_after(self, topic: str) -> list[LibraryAnswer]:
-        """The library answers that are offered at the end of a topic."""
-        return [answer for answer in self.library if answer.after == topic]
+    def offered_after(self, subject: str) -> list[LibraryAnswer]:
+        """The library answers that are offered at the end of a topic or of another library answer."""
+        return [answer for answer in self.library if answer.after == subject]
 
     def topic(self, name: str) -> Topic | None:
         return next((topic for topic in self.topics if topic.id == name), None)

@@ -83,8 +83,8 @@ def _repeated_next(config: Config, source: Source) -> Iterator[Finding]:
 
 
 def _library(config: Config, source: Source) -> Iterator[Finding]:
-    """Reply words that mean something else, and offers after topics that do not exist or have too many."""
-    topics = {topic.id for topic in config.topics}
+    """Reply words that mean something else, and offers after subjects that do not exist or have too many."""
+    subjects = {subject.id for subject in config.subjects}
     owners: dict[tuple[str, str], str] = {}
     offers: Counter[str] = Counter()
     for index, answer in enumerate(config.library):
@@ -106,8 +106,9 @@ def _library(config: Config, source: Source) -> Iterator[Finding]:
             if answer.after and not answer.about.get(language, "").strip():
                 template = N_("`about` is missing in `{code}`: it says what this answer is about in the offer.")
                 yield source.fault((*path, "after"), "translation", template, code=language)
-        if answer.after and answer.after not in topics:
-            yield source.fault((*path, "after"), "reference", N_("`{name}` is not a topic."), name=answer.after)
+        if answer.after and answer.after not in subjects - {answer.id}:
+            template = N_("`{name}` is not a topic or another answer.")
+            yield source.fault((*path, "after"), "reference", template, name=answer.after)
         offers[answer.after or ""] += bool(answer.after)
         if offers[answer.after or ""] > MOST_OFFERS:
             template = N_("More than {most} answers are offered after `{topic}`: remove `after` here.")

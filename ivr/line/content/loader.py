@@ -105,9 +105,9 @@ class Content:
         whole = f"{text}{self.more_line(language, name)}"
         return whole if prompt.keeps_accents else fold_to_gsm7(whole)
 
-    def more_line(self, language: str, topic: str) -> str:
-        """The end of a topic's text message: the words to reply with for the answers that are offered after it."""
-        words = [answer.word[language] for answer in self.config.offered_after(topic)]
+    def more_line(self, language: str, subject: str) -> str:
+        """The end of a subject's text message: the words to reply with for the answers that are offered after it."""
+        words = [answer.word[language] for answer in self.config.offered_after(subject)]
         if not words:
             return ""
         from babel.lists import format_list

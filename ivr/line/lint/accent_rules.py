@@ -12,6 +12,7 @@ from ivr.i18n import N_, sentence
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt
+from ivr.line.content.yaml_source import Path
 from ivr.line.text.gsm7 import fold_to_gsm7
 
 # Words as written, and what they mean without the accent. Words with é are missing because é is sent as it is.
@@ -35,10 +36,15 @@ _QUESTION_WORDS: dict[str, tuple[str, ...]] = {
 _VERB_FORMS: dict[str, dict[str, str]] = {
     "es": {
         r"(?:llam|habl|mand|pas|cambi|tom|anot|cancel|confirm|termin|envi|dej|entr|not|pregunt|contest|olvid|firm|ayud"
-        r"|trabaj|marc|lleg|qued|us|mir|busc|recomend|explic|aument|baj|sangr|lastim)ó": "what I do, not what was done",
+        r"|trabaj|marc|lleg|qued|us|mir|busc|recomend|explic|aument|baj|sangr|lastim|mostr"
+        r"|encontr)ó": "what I do, not what was done",
         r"\w+ará[ns]?": "what might happen, not what will",
     }
 }
+_IN_A_NAME = N_(
+    "A text message loses this accent: `{word}` is sent as `{sent}` ({meaning}). Use a name without this word, or write"
+    " it as it is sent."
+)
 _QUESTION = re.compile(r"¿[^?]*\?")
 _NOT_A_NEWLINE = re.compile(r"[^\n]")
 
@@ -53,6 +59,18 @@ def check_accents(content: Content, prompt: Prompt) -> Iterator[Finding]:
     if prompt.name in {subject.id for subject in content.config.subjects}:
         for _, word, meaning in find_changed_words(prompt.title, prompt.language):
             yield _finding(prompt, prompt.field_lines.get("title", 1), word, meaning)
+
+
+def check_names(content: Content) -> Iterator[Finding]:
+    """The same words in a name of line.yaml that text messages contain: the hospital's, and those of the sites."""
+    config = content.config
+    named: list[tuple[Path, dict[str, str]]] = [(("hospital",), config.hospital)]
+    named += [(("sites", index, "name"), site.name) for index, site in enumerate(config.sites)]
+    for path, names in named:
+        for language, name in names.items():
+            for _, word, meaning in find_changed_words(name, language):
+                values = {"word": word, "sent": fold_to_gsm7(word), "meaning": meaning}
+                yield content.source.fault((*path, language), "accent", _IN_A_NAME, **values)
 
 
 def find_changed_words(text: str, language: str) -> list[tuple[int, str, str]]:

@@ -15,6 +15,7 @@ from ivr.line.content.findings import Finding
 from ivr.line.content.hl7_mapping import mapping_findings
 from ivr.line.content.loader import HL7_FILE, LINE_FILE, Content
 from ivr.line.content.yaml_source import Path
+from ivr.line.lint.accent_rules import check_names
 from ivr.line.lint.limits import as_sent, is_reminder, longest_text
 from ivr.line.lint.plan_rules import names_of_the_test, steps_over_the_limit
 from ivr.line.lint.voices import is_google_voice, polly_voices
@@ -173,6 +174,7 @@ FOLDER_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (
     _long_ids,
     _next_language,
     _hl7_mapping,
+    check_names,
     steps_over_the_limit,
     names_of_the_test,
 )

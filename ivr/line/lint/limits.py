@@ -16,7 +16,7 @@ HIGHEST_GRADE = 6.0
 LONGEST_MEAN_SENTENCE = 15.0
 LONGEST_SENTENCE = 25
 # In seconds.
-LONGEST_SECTION = 31.0
+LONGEST_SECTION = 30.0
 # A red flag names everything that triggers it, in short paragraphs after the sentence that says whom to call.
 LONGEST_RED_FLAG = 45.0
 LONGEST_INSTRUCTION = 20.0

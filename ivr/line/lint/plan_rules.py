@@ -1,4 +1,4 @@
-"""Lint rules for the plan of reminders: every step can go out, keeps its id, and does not reveal the kind of test."""
+"""Lint rules for the plan of reminders: every step can go out, and does not reveal the kind of test."""
 
 from __future__ import annotations
 
@@ -97,19 +97,3 @@ def names_of_the_test(content: Content) -> Iterator[Finding]:
                     " name, such as the hospital's."
                 )
                 yield content.source.fault(path, "site-name", template, word=kind[0])
-
-
-def renamed_steps(live: Config, content: Content) -> Iterator[Finding]:
-    """Steps that the live plan has under another id: patients who got the text would get it again."""
-    known = {step.id for step in live.reminders.plan}
-    kept = {step.id for step in content.config.reminders.plan}
-    former = {step.before: step.id for step in live.reminders.plan if step.id not in kept}
-    for index, step in enumerate(content.config.reminders.plan):
-        if step.id not in known and step.before in former:
-            template = N_(
-                "The reminder `{former}` is now called `{step}`: patients who got it may get it again. Keep the id"
-                " `{former}`."
-            )
-            message = sentence(template, former=former[step.before], step=step.id)
-            line = content.source.line((*_PLAN, index, "id"))
-            yield Finding.of(LINE_FILE, line, "reminder-id", "warning", message)

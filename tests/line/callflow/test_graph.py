@@ -206,6 +206,10 @@ BACK = [
     (TopicPart("cancer", 0), Menu("calcifications")),
     (TopicEnd("cancer", 2), Menu("calcifications")),
     (TopicPart("the-visit", 0), Menu("getting-ready")),
+    # Offered after next-steps, and then after biopsy.
+    (TopicPart("biopsy", 0), Menu("calcifications")),
+    (TopicPart("medicines", 0), Menu("calcifications")),
+    (TopicPart("cost", 0), Menu("welcome")),
     (Menu("getting-ready"), Menu("welcome")),
     (Menu("calcifications"), Menu("welcome")),
     (Menu("people"), Menu("welcome")),
@@ -252,6 +256,29 @@ def test_key_1_continues_a_topic_and_pound_skips_it(line: CompiledLine) -> None:
     menu = Turn(State("en", Menu("calcifications")))
     assert line.graph.next_turn(last, Key("1"), all_closed) == menu
     assert line.graph.next_turn(State("en", TopicEnd("cancer", 2)), Key("1"), all_closed) == menu
+
+
+OFFERED = [
+    ("next-steps", 1, "2", "biopsy"),
+    ("biopsy", 0, "2", "biopsy-pain"),
+    ("biopsy", 0, "3", "medicines"),
+]
+
+
+@pytest.mark.parametrize(("subject", "part", "key", "offered"), OFFERED, ids=[case[3] for case in OFFERED])
+def test_the_end_of_a_topic_and_of_an_answer_offers_others_by_voice_and_by_text(
+    line: CompiledLine, subject: str, part: int, key: str, offered: str
+) -> None:
+    for language in ("en", "es"):
+        state = State(language, TopicPart(subject, part))
+        assert line.graph.next_turn(state, Key(key), all_open) == Turn(State(language, TopicPart(offered, 0)))
+        answer = next(answer for answer in line.content.config.library if answer.id == offered)
+        assert answer.word[language] in line.text(language, subject).splitlines()[-1]
+
+
+def test_the_end_of_an_answer_without_offers_has_no_such_keys(line: CompiledLine) -> None:
+    turn = line.graph.next_turn(State("en", TopicPart("medicines", 0)), Key("2"), all_open)
+    assert turn == Turn(State("en", TopicPart("medicines", 0), wrongs=1), "wrong-key")
 
 
 def test_star_after_a_skipped_topic_repeats_the_topic_and_keeps_counting(line: CompiledLine) -> None:

@@ -103,6 +103,8 @@ IN_LINE_YAML = [
      "next: [breast", "reference"),
     ("a site without a directory entry", "directory: central-scheduling", "directory: nobody", "directory: nobody",
      "reference"),
+    ("an answer after itself", "BIOPSIA}, after: next-steps", "BIOPSIA}, after: biopsy", "BIOPSIA}, a", "reference"),
+    ("an answer after a menu", "BIOPSIA}, after: next-steps", "BIOPSIA}, after: welcome", "BIOPSIA}, a", "reference"),
     ("no welcome menu", "  welcome:\n", "  start:\n", "menus:", "reference"),
     ("a name in one language only", ", es: la oficina de citas (Central Scheduling)}", "}",
      "name: {en: Central Scheduling}", "translation"),

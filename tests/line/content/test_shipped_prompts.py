@@ -167,6 +167,19 @@ def test_red_flags_are_answered_with_the_right_phone_number(line: CompiledLine, 
     assert all(number in line.text(language, name) for number in numbers)
 
 
+SIGNS = {
+    "en": "chest pain|seizure|confusion|will not wake|blue lips|tongue or throat|slurred|poison|pills|press on it",
+    "es": "pecho|convulsión|confusión|no despierta|labios azules|lengua o garganta|enredada|veneno|pastillas|presione",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_answer_to_an_emergency_names_its_signs_by_voice_and_by_text(content: Content, language: str) -> None:
+    for section in content.prompt(language, "urgent").sections():
+        words = section.words.lower()
+        assert [sign for sign in SIGNS[language].split("|") if sign not in words] == [], section.line
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("written", ["{}", " {} ", "{}.", "#{}", "({})", "{}\n", "{}!"])
 def test_a_number_from_1_to_7_leads_to_its_topic_however_it_is_written(
@@ -339,6 +352,15 @@ def test_common_questions_lead_to_their_topic_in_the_language_of_the_question(li
     for conversation in (language, other):
         understood = line.matcher.match(words, conversation)
         assert (understood.topic, understood.language) == (topic, language)
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "RESULTS"), ("es", "RESULTADOS")])
+def test_the_answer_about_the_visit_offers_a_word_that_leads_to_the_results(
+    line: CompiledLine, language: str, word: str
+) -> None:
+    assert word in line.text(language, "the-visit")
+    understood = line.matcher.match(word, language)
+    assert (understood.topic, understood.language) == ("results", language)
 
 
 def test_unknown_words_are_not_understood(line: CompiledLine) -> None:

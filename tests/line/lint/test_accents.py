@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ivr.line.content.findings import Finding
-from ivr.line.content.loader import read_content
-from ivr.line.lint.accent_rules import check_accents, find_changed_words
+from ivr.line.content.loader import LINE_FILE, read_content
+from ivr.line.lint.accent_rules import check_accents, check_names, find_changed_words
 from ivr.line.lint.runner import check_files
 from tests.line.content.test_loader import SHIPPED, changed, line_of
 from tests.line.lint.test_runner import skip_the_graph
@@ -31,6 +31,8 @@ REFUSED = [
     ("he called becomes I call", "Su médico llamó ayer.", "llamó"),
     ("he spoke becomes I speak", "Alguien habló con usted.", "habló"),
     ("it changed becomes I change", "La hora cambió.", "cambió"),
+    ("it showed becomes I show", "La biopsia mostró algo.", "mostró"),
+    ("they found becomes I find", "El médico encontró algo.", "encontró"),
     ("they will call becomes they might call", "Le llamarán hoy.", "llamarán"),
     ("a yes within a question", "¿Dijo que sí?", "sí"),
 ]
@@ -92,7 +94,27 @@ def test_a_title_in_the_text_menu_is_checked_too() -> None:
     assert findings(changed("es/welcome.md", "title: Menú principal", "title: Para saber más")) == set()
 
 
+NAMES = [
+    ("a site", "    name: {en: Elliot Hospital, es: Elliot Hospital}", "    name: {en: A, es: Clínica Más Salud}"),
+    ("the hospital", "  es: Elliot Health System", "  es: Salud y Más"),
+]
+
+
+@pytest.mark.parametrize(("label", "before", "after"), NAMES, ids=[case[0] for case in NAMES])
+def test_a_name_that_text_messages_contain_is_checked_too(label: str, before: str, after: str) -> None:
+    files = changed(LINE_FILE, before, after)
+    (finding,) = check_names(read_content(files))
+    assert (finding.file, finding.line, finding.rule) == (LINE_FILE, line_of(files, LINE_FILE, after), "accent")
+    assert "`Más` is sent as `Mas` (but)" in finding.message
+
+
+def test_the_name_of_an_office_is_only_spoken_and_may_depend_on_accents() -> None:
+    files = changed(LINE_FILE, "es: la oficina de citas (Central Scheduling)", "es: la oficina que está abajo")
+    assert list(check_names(read_content(files))) == []
+
+
 def test_a_prompts_folder_with_such_a_word_is_not_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     skip_the_graph(monkeypatch)
-    report = check_files(changed(STOP, "## Texted\n", "## Texted\n\nSu médico sí puede."))
-    assert [finding.file for finding in report.about("accent")] == [STOP]
+    files = changed(STOP, "## Texted\n", "## Texted\n\nSu médico sí puede.")
+    files[LINE_FILE] = changed(LINE_FILE, *NAMES[1][1:])[LINE_FILE]
+    assert {finding.file for finding in check_files(files).about("accent")} == {STOP, LINE_FILE}

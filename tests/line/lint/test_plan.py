@@ -8,7 +8,8 @@ import pytest
 
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, read_content
-from ivr.line.lint.plan_rules import names_of_the_test, renamed_steps, steps_over_the_limit
+from ivr.line.lint.live_rules import renamed_steps
+from ivr.line.lint.plan_rules import names_of_the_test, steps_over_the_limit
 from tests.line.content.test_loader import SHIPPED
 
 PLAN = SHIPPED[LINE_FILE].decode().partition("  plan:\n")[2]

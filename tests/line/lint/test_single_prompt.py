@@ -108,7 +108,7 @@ def test_a_new_prompt_without_a_translation_is_reported(draft: Content) -> None:
 
 
 def test_a_change_makes_the_translation_outdated_at_once(draft: Content) -> None:
-    findings = proof_after_edit(draft, CANCER, "It is natural", "It is quite natural").findings
+    findings = proof_after_edit(draft, CANCER, "It is natural", "It is normal").findings
     assert [(finding.file, finding.rule, finding.level) for finding in findings] == [
         ("es/cancer.md", "behind", "warning")
     ]
@@ -205,7 +205,7 @@ def test_a_proof_measures_seconds_grade_sentences_and_segments(draft: Content) -
         "Spoken",
         8,
         round(8 * 60 / 140 + 0.6, 1),
-        31.0,
+        30.0,
     )
     assert (spoken.mean_sentence, spoken.longest_sentence) == (2.7, 4)
     assert spoken.grade is not None

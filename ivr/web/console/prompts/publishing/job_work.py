@@ -14,7 +14,7 @@ from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import Content, Files, read_content
 from ivr.line.lint.runner import CheckReport, check_files
 from ivr.people.audit import Actor, AuditKind, record
-from ivr.releases.confirmations import CONFIRMED_RULES, renamed_reminders
+from ivr.releases.confirmations import CONFIRMED_RULES, changed_meanings
 from ivr.releases.drafts import BrokenDraft, Drafts, EditConflict, NoDraft
 from ivr.releases.history import find_release
 from ivr.releases.live import live_content
@@ -67,7 +67,7 @@ class Worker:
         report = _check_in_parallel(files)
         job.findings = list(report.findings)
         if not report.has_errors:
-            job.warnings = self._renamed(read_content(files))
+            job.warnings = self._changed_meanings(read_content(files))
         job.outcome = Outcome.CHECKED
 
     def _publish(self, job: Job) -> None:
@@ -78,7 +78,7 @@ class Worker:
         def approve(report: CheckReport) -> None:
             content = read_content(draft.files)
             job.findings = list(report.about(*CONFIRMED_RULES))
-            job.warnings = self._renamed(content)
+            job.warnings = self._changed_meanings(content)
             if (job.findings or job.warnings) and not job.confirmed:
                 raise _ToConfirm
             self._learn(content)
@@ -92,7 +92,7 @@ class Worker:
         if target is None:
             raise NoDraft(sentence(N_("There is no release {number}."), number=job.number))
         content, _ = content_to_restore(self.ledger, target, self.settings.prompts_dir)
-        job.warnings = self._renamed(content)
+        job.warnings = self._changed_meanings(content)
         self._learn(content)
         publication = Publication(content, clock.now(), job.name, job.note, "rollback")
         _ = publication.blob
@@ -106,8 +106,8 @@ class Worker:
         zone = live_content(self.ledger, self.settings.var_dir, self.settings.prompts_dir).config.zone
         return Drafts(self.ledger, zone, _check_in_parallel)
 
-    def _renamed(self, content: Content) -> list[Finding]:
-        return renamed_reminders(self.ledger, self.settings.prompts_dir, content)
+    def _changed_meanings(self, content: Content) -> list[Finding]:
+        return changed_meanings(self.ledger, self.settings.prompts_dir, content)
 
     def _learn(self, content: Content) -> None:
         """Train the model of content that is about to go live, so that no web process has to."""
