@@ -220,7 +220,7 @@ def _matcher_megabytes(data: bytes) -> float:
 
 
 def _print_totals(title: str, columns: dict[str, Counter[str]]) -> None:
-    print(f"\n{title:32}" + "".join(f"{name:>12}" for name in columns))
+    print(f"\n{title:32}" + "".join(f"{name:>14}" for name in columns))
     for mark in PRINTED:
         cells = "".join(_cell(totals, mark) for totals in columns.values())
         base = f" of {BASES[mark]}" if mark in BASES else ""
@@ -229,9 +229,9 @@ def _print_totals(title: str, columns: dict[str, Counter[str]]) -> None:
 
 def _cell(totals: Counter[str], mark: str) -> str:
     if mark in SIZES:
-        return f"{totals[mark]:12,}"
+        return f"{totals[mark]:14,}"
     share = share_of(totals, mark)
-    return f"{totals[mark]:5,} {'' if share is None else f'{share:.1f}%':>6}"
+    return f"{totals[mark]:7,} {'' if share is None else f'{share:.1f}%':>6}"
 
 
 def share_of(totals: Counter[str], mark: str) -> float | None:
