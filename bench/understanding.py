@@ -44,6 +44,36 @@ ASKED = {
     "false opt-out": "   asked: none of 1,000",
     "opt-out missed": "   asked: none of 200",
 }
+# What a mark is a share of; the others are shares of all questions.
+BASES = {
+    "red flag missed": "red flag",
+    "red flag beside an answer": "red flag",
+    "false alarm": "harmless",
+    "needless caution": "harmless",
+    "opt-out offered": "opt-out",
+    "opt-out missed": "opt-out",
+    "false opt-out": "not an opt-out",
+}
+SIZES = ("questions", "red flag", "harmless", "opt-out", "not an opt-out")
+PRINTED = (
+    *SIZES,
+    "right",
+    "right or fair",
+    "asks which one",
+    "no answer",
+    "wrong medical answer",
+    "wrong, not medical",
+    "other language",
+    "red flag missed",
+    "red flag beside an answer",
+    "false alarm",
+    "needless caution",
+    "opt-out missed",
+    "opt-out offered",
+    "false opt-out",
+    "false opt-in",
+    "false wrong number",
+)
 FOLDS = 5
 LOADS = 7
 Match = Callable[[str], MatchResult]
@@ -84,10 +114,13 @@ def marks(question: Question, result: MatchResult) -> list[str]:
     acceptable = question.right | question.fair
     stops = STOP in given or result.also_stop
     cautious = result.may_be_red_flag
+    is_wrong = not given & acceptable
     applies = {
         "right": bool(given & question.right) and not result.between,
         "right or fair": bool(given & acceptable),
-        "wrong medical answer": not given & acceptable and bool(given - NOT_MEDICAL),
+        "wrong medical answer": is_wrong and bool(given - NOT_MEDICAL),
+        # Misinforms nobody, but does not help either.
+        "wrong, not medical": is_wrong and given <= NOT_MEDICAL - {"none"},
         "asks which one": bool(result.between),
         "no answer": given == {"none"} and "none" not in acceptable,
         "red flag": question.right <= FLAGS,
@@ -98,6 +131,7 @@ def marks(question: Question, result: MatchResult) -> list[str]:
         "needless caution": cautious and not acceptable & FLAGS,
         "false alarm": bool(given & FLAGS) and not acceptable & FLAGS,
         "opt-out": question.right == {STOP},
+        "not an opt-out": STOP not in acceptable,
         # The answer ends with how to stop the texts.
         "opt-out offered": question.right == {STOP} and not stops and STOP in result.possible,
         "opt-out missed": question.right == {STOP} and not stops and STOP not in result.possible,
@@ -183,7 +217,8 @@ def _print_costs(content: Content, matcher: Matcher, data: bytes) -> None:
     print(f"{'question, p99':26}{1e6 * percentiles[98]:10.0f} us, asked: at most 3,000")
     print(f"{'memory of a matcher':26}{_matcher_megabytes(data):10.0f} MB, asked: at most 40")
     print(f"{'model on disk':26}{len(data) / 1e6:10.1f} MB")
-    print(f"{'lines of prompts/':26}{lines:10,} (without questions.tsv)")
+    rules = sum(len(prompt.keyword_rules) for prompt in content.prompts.values())
+    print(f"{'lines of prompts/':26}{lines:10,} (without questions.tsv), {rules:,} of them keyword rules")
 
 
 def _matcher_megabytes(data: bytes) -> float:
@@ -193,18 +228,24 @@ def _matcher_megabytes(data: bytes) -> float:
 
 
 def _print_totals(title: str, columns: dict[str, Counter[str]]) -> None:
-    print(f"\n{title:32}" + "".join(f"{name:>12}" for name in columns))
-    sizes = ("questions", "red flag", "harmless", "opt-out")
-    found = sorted(set(ASKED).union(*columns.values()) - {*sizes, "right", "right or fair"})
-    for mark in (*sizes, "right", "right or fair", *found):
-        cells = "".join(_cell(totals, mark, sizes) for totals in columns.values())
-        print(f"{mark:32}{cells}{ASKED.get(mark, '')}")
+    print(f"\n{title:32}" + "".join(f"{name:>14}" for name in columns))
+    for mark in PRINTED:
+        cells = "".join(_cell(totals, mark) for totals in columns.values())
+        base = f" of {BASES[mark]}" if mark in BASES else ""
+        print(f"{mark:32}{cells}{base}{ASKED.get(mark, '')}")
 
 
-def _cell(totals: Counter[str], mark: str, sizes: tuple[str, ...]) -> str:
-    if mark in sizes or not totals["questions"]:
-        return f"{totals[mark]:12,}"
-    return f"{totals[mark]:5,} {100 * totals[mark] / totals['questions']:5.1f}%"
+def _cell(totals: Counter[str], mark: str) -> str:
+    if mark in SIZES:
+        return f"{totals[mark]:14,}"
+    share = share_of(totals, mark)
+    return f"{totals[mark]:7,} {'' if share is None else f'{share:.1f}%':>6}"
+
+
+def share_of(totals: Counter[str], mark: str) -> float | None:
+    """The percentage of a mark, of what it can apply to; None if there is none of that."""
+    size = totals[BASES.get(mark, "questions")]
+    return 100 * totals[mark] / size if size else None
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ import click
 from ivr.cli.console import WIDTH, echo, json_option, print_json
 from ivr.cli.context import CommandContext, content_or_exit, language_or_exit, settings_or_exit
 from ivr.ledger import open_ledger
-from ivr.line.nlu.matcher import ambiguous_reply, with_caution
+from ivr.line.nlu.matcher import MatchResult, ambiguous_reply, with_caution
 from ivr.line.twiml.release import CompiledLine
+from ivr.people.inbound.outcome import AUTOMATIC, outcome_of_stranger
 
 # The reply to a sender who has no known appointment.
-_WITHOUT_APPOINTMENT = {"confirm": "no-visit", "change": "no-visit"}
+_WITHOUT_APPOINTMENT = {"confirmed": "no-visit", "change": "no-visit"}
 
 
 @click.command()
@@ -53,16 +54,23 @@ def ask(words: str, language: str | None, as_json: bool) -> None:
 
 
 def _answer(line: CompiledLine, question: str, language: str | None) -> dict[str, Any]:
-    match = line.matcher.match(question, language)
-    reply = line.text(match.language, _WITHOUT_APPOINTMENT.get(match.topic, match.topic))
-    if match.between:
-        reply = ambiguous_reply(line.content, match.language, match.between)
+    outcome, match = outcome_of_stranger(line.matcher, question, language)
     return {
-        "topic": match.topic,
+        "topic": outcome,
         "language": match.language,
-        "reply": with_caution(line.content, match, reply),
+        "reply": _reply(line, outcome, match),
         "scores": match.scores,
         "runner_up": match.runner_up,
         "between": match.between,
         "possible": match.possible,
     }
+
+
+def _reply(line: CompiledLine, outcome: str, match: MatchResult) -> list[str]:
+    """The texts that a sender of whom nothing is known would get; none for a reaction or an automatic reply."""
+    if outcome == AUTOMATIC:
+        return []
+    if match.between:
+        return with_caution(line.content, match, ambiguous_reply(line.content, match.language, match.between))
+    replies = with_caution(line.content, match, line.text(match.language, _WITHOUT_APPOINTMENT.get(outcome, outcome)))
+    return [*replies, line.text(match.language, "stop")] if match.also_stop else replies

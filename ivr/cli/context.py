@@ -201,7 +201,15 @@ class CommandContext:
     def _models(self) -> ModelStore:
         from ivr.releases.models import ModelStore
 
-        return ModelStore(self.ledger, self.settings.models_folder)
+        return ModelStore(self.ledger if self._has_tables() else None, self.settings.models_folder)
+
+    def _has_tables(self) -> bool:
+        from ivr.ledger import LedgerUnavailable
+
+        try:
+            return self.ledger.has_tables()
+        except LedgerUnavailable:
+            return False
 
     @property
     def config(self) -> Config:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
-from ivr.line.locales.locale import all_locales
-from ivr.line.text.normalize import normalize
+from ivr.line.locales.locale import all_locales, word_set
+from ivr.line.text.normalize import is_invisible, normalize
 
 Keyword = Literal["stop", "start", "help"]
 ReminderAnswer = Literal["confirmed", "change"]
@@ -21,11 +22,11 @@ CARRIER_WORDS: dict[str, Keyword] = {
 }
 _LOCALES = tuple(all_locales().values())
 # A bare yes: its meaning depends on the last text to this number.
-YES = frozenset((*(reply for locale in _LOCALES for reply in locale.yes), "k", "kk"))
+YES = frozenset((*(reply for locale in _LOCALES for reply in locale.yes), "k", "kk", "cc"))
 # Of these, what asks for texts again from a sender who has opted out. "ok" only acknowledges the confirmation.
 YES_TO_TEXTS = frozenset(("yes", "y", "yes please", "si", "si por favor"))
 # A bare no: it asks for another time if the last text was a reminder.
-NO = frozenset(("no", "n", "nope", "nah", "no thanks", "no thank you", "no gracias"))
+NO = frozenset(("no", "n", "nope", "nah", "no thanks", "no thank you", "no gracias", "rr"))
 # Words that opt out alone, or with trimmings such as a name. The carrier knows only some of them. CANCEL is missing,
 # because "cancel - Rosa Diaz" may mean the appointment; "ctop" and "cton" are STOP in Cyrillic letters.
 OPT_OUTS = frozenset(
@@ -35,11 +36,20 @@ OPT_OUTS = frozenset(
         "deme de baja", "denme de baja", "cancelar suscripcion", "cancelar la suscripcion", "cancelar mi suscripcion",
     )
 )  # fmt: skip
-_NUMBERS = (
-    ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
-    ("uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"),
-)
-_NUMBER_WORDS = {word: str(number) for words in _NUMBERS for number, word in enumerate(words, 1)}
+_NUMBERS = {
+    "en": ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+    "es": ("uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"),
+}
+_NUMBER_WORDS = {
+    word: (str(number), language) for language, words in _NUMBERS.items() for number, word in enumerate(words, 1)
+}
+# What may come before a number of the menu: "I pick 3", "la seis".
+_BEFORE_NUMBERS = {
+    "en": word_set("reply replying text texting press option number i ill id pick choose want take like the give me"),
+    "es": word_set("responda respondo marque oprima opcion numero quiero elijo escojo prefiero deme dame el la"),
+}
+_BETWEEN_NUMBERS = {"en": word_set("or and"), "es": word_set("o y u")}
+_MOST_NUMBERS = 3
 _ON_THE_WAY = (
     "im on my way", "i am on my way", "on my way", "omw", "were on our way", "we are on our way", "on our way",
     "estoy en camino", "voy en camino", "ya voy en camino", "estamos en camino", "vamos en camino",
@@ -102,9 +112,40 @@ def is_opt_out(reply: str) -> bool:
     return words in OPT_OUTS or (" " in words and set(words.split()) <= {"stop"})
 
 
-def menu_digit(reply: str) -> str | None:
-    """The digit of a short reply that is a number: "6", "six", "seis"."""
-    return reply if len(reply) == 1 and reply.isdigit() else _NUMBER_WORDS.get(reply)
+@dataclass(frozen=True)
+class MenuChoice:
+    """The numbers of the menu that a text consists of. language: that of its words; None without any, or of both."""
+
+    digits: tuple[str, ...]
+    language: str | None
+
+
+def menu_choice(body: str) -> MenuChoice | None:
+    """The choice, if a text is one: "6", "la seis", "I pick 3", "3 or 4"."""
+    words = [word for word in normalize(_NAME.sub("", body)).split() if word not in _COURTESIES]
+    first = next((place for place, word in enumerate(words) if _is_number(word)), len(words))
+    numbers, between = words[first::2], words[first + 1 :: 2]
+    languages = {_NUMBER_WORDS[word][1] for word in numbers if word in _NUMBER_WORDS}
+    for others, allowed in ((words[:first], _BEFORE_NUMBERS), (between, _BETWEEN_NUMBERS)):
+        for word in others:
+            of_word = {language for language, known in allowed.items() if word in known}
+            if not of_word:
+                return None
+            languages |= of_word
+    if not 0 < len(numbers) <= _MOST_NUMBERS or not all(map(_is_number, numbers)) or len(between) == len(numbers):
+        return None
+    digits = tuple(dict.fromkeys(_NUMBER_WORDS.get(word, (word,))[0] for word in numbers))
+    return MenuChoice(digits, languages.pop() if len(languages) == 1 else None)
+
+
+def _is_number(word: str) -> bool:
+    return word in _NUMBER_WORDS or (len(word) == 1 and word.isdigit())
+
+
+def is_bare_emoji(body: str) -> bool:
+    """Whether a text is nothing but emoji, which say as little as a reaction does."""
+    shown = [unicodedata.category(character) for character in body if not is_invisible(character)]
+    return "So" in shown and set(shown) <= {"So", "Sk", "Zs", "Cc"} and not normalize(body)
 
 
 def parse_reminder_reply(normalized: str) -> ReminderReply | None:

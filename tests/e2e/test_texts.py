@@ -65,6 +65,20 @@ def test_ask_reads_one_question_per_line(open_line: RunningLine) -> None:
     assert topics(open_line, "is it cancer", "5") == ["cancer", "skin-products"]
 
 
+def test_ask_reads_numbers_reactions_and_confirmations_as_the_text_line_does(open_line: RunningLine) -> None:
+    asked = {
+        "six": "the-visit",
+        "number four": "next-steps",
+        "Reply 6": "the-visit",
+        "3 or 4": "ambiguous",
+        "C": "confirmed",
+        "❤️": "automatic",
+        "STOP": "stop",
+    }
+    assert topics(open_line, *asked) == list(asked.values())
+    assert open_line.json("ask", "❤️")["reply"] == []
+
+
 def test_a_chosen_language_is_remembered_for_the_number(open_line: RunningLine) -> None:
     sender = "+16035550184"
     assert "deodorant" in open_line.text("5", sender)[0]

@@ -2,15 +2,15 @@
 
 A rule is a line of `keyword_rules:` in the file of a safety outcome. "chest + pain, hurt*" matches "chest" near "pain",
 "hurts" or "hurting"; "lump but not gravy" matches "lump" without "gravy"; "alone: stop, quit" matches "stop" and "quit
-please", but not "stop the pain". Sentence similarity is not enough for questions that must not be missed: "my mother
-has chest pain, what shall we do" is not similar to "chest pain".
+please", but not "stop the pain"; "maybe: husband + says" makes the outcome only possible. Sentence similarity is not
+enough for questions that must not be missed: "my mother has chest pain, what shall we do" is not like "chest pain".
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ivr.i18n import N_
 from ivr.line.text.normalize import join_split_words, normalize
@@ -22,6 +22,7 @@ WITH_RULES = (*RED_FLAGS, STOP, "wrong-number", "start")
 """The prompts that may have keyword rules, most urgent first. Everything else is learned."""
 _PLAIN_WORD = re.compile(r"[a-z]+\*?")
 _ALONE = "alone:"
+_MAYBE = "maybe:"
 _BUT_NOT = re.compile(r"\bbut not\b")
 Atom = tuple[str, ...]
 """Consecutive words; a trailing * matches any ending."""
@@ -35,10 +36,14 @@ class KeywordRule:
     never: tuple[Atom, ...] = ()
     alone: bool = False
     """Whether the message may contain nothing else but polite words and digits."""
+    maybe: bool = False
+    """Whether the outcome is only possible. An opt-out is then offered, whatever else says that it is one."""
 
 
 def parse_keyword_rule(line: str) -> KeywordRule:
     """Parse a rule such as `chest + pain, hurt* but not machine`. Raises ValueError with the reason."""
+    if line.startswith(_MAYBE):
+        return replace(parse_keyword_rule(line.removeprefix(_MAYBE).strip()), maybe=True)
     if line.startswith(_ALONE):
         return KeywordRule((_atoms(line.removeprefix(_ALONE)),), alone=True)
     required, *excluded = _BUT_NOT.split(line)

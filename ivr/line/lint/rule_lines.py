@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ivr.i18n import N_, Sentence, sentence
-from ivr.line.content.findings import Finding, Level
+from ivr.line.content.findings import Finding
 from ivr.line.content.keyword_rules import WITH_RULES, Atom, KeywordRule, parse_keyword_rule, split_keyword_rules
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt
 from ivr.line.content.yaml_source import decode_text
 from ivr.line.locales.locale import all_locales, word_set
+from ivr.line.nlu.phrase_index import PRIORITY
 
 LONGEST_RULE = 120
 """In characters, with the two spaces before it."""
 MOST_RULES = 200
 """In one file."""
+# A rule that nobody can read, or that is ignored, leaves no caller without help.
+_STYLE = "rule-line"
 # Fewer letters before a * than this begin too many words.
 _SHORTEST_STEM = 3
 # Every second message contains one of these.
@@ -37,8 +40,7 @@ def check_rule_lines(content: Content, prompt: Prompt) -> Iterator[Finding]:
             ),
             names=", ".join(WITH_RULES),
         )
-        # A warning, because drafts from before November 2026 have such rules.
-        yield Finding.of(prompt.file, top, "rule", "warning", message)
+        yield Finding.of(prompt.file, top, _STYLE, "error", message)
         return
     if len(prompt.keyword_rules) > MOST_RULES:
         message = sentence(
@@ -52,8 +54,8 @@ def check_rule_lines(content: Content, prompt: Prompt) -> Iterator[Finding]:
         yield Finding.of(prompt.file, top, "rule", "error", message)
         return
     for number, rule in _written_rules(content, prompt):
-        for level, message in _messages(rule):
-            yield Finding.of(prompt.file, top + 1 + number, "rule", level, message)
+        for kind, message in _messages(prompt.name, rule):
+            yield Finding.of(prompt.file, top + 1 + number, kind, "error", message)
 
 
 def _written_rules(content: Content, prompt: Prompt) -> Iterator[tuple[int, str]]:
@@ -63,18 +65,22 @@ def _written_rules(content: Content, prompt: Prompt) -> Iterator[tuple[int, str]
     return split_keyword_rules("\n".join(lines[:end]))
 
 
-def _messages(rule: str) -> Iterator[tuple[Level, Sentence]]:
+def _messages(name: str, rule: str) -> Iterator[tuple[str, Sentence]]:
+    """(lint rule, message) for a keyword rule of a prompt."""
     length = len(rule) + len("  ")
     if length > LONGEST_RULE:
         template = N_(
             "The rule `{rule}…` has {length} characters: split it into two rules of one idea each, or remove words. At"
             " most {most} can be read at a glance."
         )
-        yield "warning", sentence(template, rule=rule[:40], length=length, most=LONGEST_RULE)
+        yield _STYLE, sentence(template, rule=rule[:40], length=length, most=LONGEST_RULE)
     parsed = parse_keyword_rule(rule)
+    if parsed.maybe and name not in PRIORITY:
+        template = N_("Only {names} may have rules that begin with `maybe:`, so `{rule}` is ignored: remove it.")
+        yield _STYLE, sentence(template, names=", ".join(PRIORITY), rule=rule[:40])
     if not parsed.alone and matches_almost_everything(parsed):
         template = N_("The rule `{rule}` matches almost every message: add a second, rarer word with +, or remove it.")
-        yield "error", sentence(template, rule=rule[:40])
+        yield "rule", sentence(template, rule=rule[:40])
 
 
 def matches_almost_everything(rule: KeywordRule) -> bool:

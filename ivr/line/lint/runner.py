@@ -35,6 +35,7 @@ STYLE = frozenset(
         "language-key",
         "phrase",
         "reminder-limit",
+        "rule-line",
         "seconds",
         "segments",
         "sentences",

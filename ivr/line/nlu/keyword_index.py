@@ -22,7 +22,8 @@ from ivr.line.text.normalize import MOST_WORDS, phonetic_key, stem
 
 # The largest distance, in words, between the groups of a rule.
 REACH = 12
-# For opt-outs: how many other words may come between those of the rule, as in "stop sending me all these texts".
+# For opt-outs and `maybe:` rules: how many other words may come between those of the rule, as in "stop sending me all
+# these texts".
 STOP_GAP = 3
 _SHORTEST_WITH_TYPO = 4
 # In a word shorter than this, only two swapped letters are a typo: "lupm".
@@ -165,7 +166,7 @@ class KeywordIndex:
         rule, outcome = self._rules[number]
         if len(groups) - (_EXCLUDED in groups) < len(rule.groups):
             return False
-        reach = STOP_GAP + len(rule.groups) if outcome == STOP else REACH
+        reach = STOP_GAP + len(rule.groups) if outcome == STOP or rule.maybe else REACH
         others = [groups[group] for group in range(1, len(rule.groups))]
         excluded = groups.get(_EXCLUDED, [])
         return any(

@@ -4,8 +4,8 @@ Keyword rules decide red flags and opt-outs before anything else, and a phrase t
 its prompt. Every other message goes to the outcome that the trained model (topic_model.py) finds probable enough, to a
 question between two or three, or, if none is, to the answer that the line has none.
 
-A rule that the model finds implausible, or a model that is unsure, makes a red flag or an opt-out only possible. The
-answer then also says what to do in an emergency, or how to stop the texts.
+A `maybe:` rule, a rule that the model finds implausible, or a model that is unsure makes a red flag or an opt-out only
+possible. The answer then also says what to do in an emergency, or how to stop the texts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from itertools import islice
 from ivr.line.content.keyword_rules import PERSON_SOON, RED_FLAGS, STOP, URGENT
 from ivr.line.content.loader import Content
 from ivr.line.nlu.language import LanguageClassifier, is_foreign_alphabet
-from ivr.line.nlu.phrase_index import PhraseIndex, frequent_words
+from ivr.line.nlu.phrase_index import PhraseIndex, RuleMatches, frequent_words
 from ivr.line.nlu.topic_model import TopicModel
 from ivr.line.text.gsm7 import count_segments
 from ivr.line.text.normalize import join_split_words, normalize, shorten
@@ -42,6 +42,9 @@ _SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "c", "r", "stop", "start", "
 _LOWEST_RED_FLAG = 0.3
 _LOWEST_WITH_RED_FLAG_RULE = {URGENT: 0.02, PERSON_SOON: 0.05}
 _LOWEST_POSSIBLE_RED_FLAG = 0.015
+# "It hurts when I touch my left chest": with a symptom this probable, and an emergency no more than possible, the
+# answer about the symptom, which says what to do in an emergency too, is the better one.
+_CERTAIN_SYMPTOM = 0.9
 # A single word that no file lists is too little for a red flag.
 _FEWEST_RED_FLAG_WORDS = 2
 # An opt-out that no rule matches must be all but certain: who loses their reminders may miss a visit. For the same
@@ -49,6 +52,8 @@ _FEWEST_RED_FLAG_WORDS = 2
 _LOWEST_STOP = 0.96
 _LOWEST_STOP_WITH_RULE = 0.4
 _LOWEST_POSSIBLE_STOP = 0.02
+# Of a message that only seems to opt out: how much must be left to the other outcomes for one of them to be an answer.
+_LOWEST_WITHOUT_STOP = 0.1
 # How probable the outcome of a rule must be.
 _LOWEST_WITH_RULE = _LOWEST_WITH_RED_FLAG_RULE | {STOP: _LOWEST_STOP_WITH_RULE}
 _LOWEST_WITH_OTHER_RULE = 0.3
@@ -117,6 +122,14 @@ class Matcher:
         """
         return self._cached(words, language) if len(words) <= _LONGEST_CACHED else self.match_uncached(words, language)
 
+    def match_numbers(self, digits: Sequence[str], language: str | None) -> MatchResult | None:
+        """The topic with a number, or a question between those with several; None if one is not a topic's."""
+        topics = tuple(self._numbers[digit] for digit in digits if digit in self._numbers)
+        if len(topics) != len(digits):
+            return None
+        between = topics if len(topics) > 1 else None
+        return MatchResult(AMBIGUOUS if between else topics[0], language or self._default_language, {}, between=between)
+
     def match_uncached(self, message: str, language: str | None = None) -> MatchResult:
         """`match` without the cache."""
         message = shorten(message)
@@ -130,14 +143,14 @@ class Matcher:
         if not normalized or (normalized.isdigit() and not exact):
             return MatchResult(NONE if message.strip() else "menu", conversation, {})
         tokens = join_split_words(normalized).split()
-        rules = self._index.outcomes_of_rules(message, tokens)
+        matched = self._index.outcomes_of_rules(message, tokens)
         chances = self.model.probabilities(tokens)
-        outcome, between = self._decide(rules, exact, chances, len(tokens))
+        outcome, between = self._decide(matched, exact, chances, len(tokens))
         detected = None if outcome == INTERPRETER else self._language_of(normalized, tokens, conversation)
         result = _result(outcome, between, chances, detected or conversation)
         if result.topic in RED_FLAGS:
-            return replace(result, also_stop=STOP in rules)
-        return result if exact else replace(result, possible=_possible(result.topic, rules, chances, len(tokens)))
+            return replace(result, also_stop=STOP in matched.outcomes and not _only_offers_stop(matched, chances))
+        return replace(result, possible=_possible(result.topic, matched, chances, len(tokens)))
 
     def _language_of(self, normalized: str, tokens: list[str], conversation: str) -> str | None:
         """The language of a message; None if it could be any."""
@@ -149,15 +162,17 @@ class Matcher:
         return self._language_classifier.of(tokens)
 
     def _decide(
-        self, rules: list[str], exact: str | None, chances: dict[str, float], words: int
+        self, matched: RuleMatches, exact: str | None, chances: dict[str, float], words: int
     ) -> tuple[str, tuple[str, ...] | None]:
-        """The outcome, and the candidates if it is `ambiguous`. rules: the outcomes whose rules match."""
+        """The outcome, and the candidates if it is `ambiguous`."""
+        may_stop = not _only_offers_stop(matched, chances)
+        rules = [rule for rule in matched.outcomes if rule != STOP or may_stop]
         certain = next((rule for rule in rules if _is_plausible(rule, chances)), None)
         red_flag = certain if certain in RED_FLAGS else None if exact else _probable_red_flag(chances, words)
         known = red_flag or (STOP if certain == STOP else None) or exact or certain
-        if not known and chances.get(STOP, 0.0) >= _LOWEST_STOP:
+        if not known and may_stop and chances.get(STOP, 0.0) >= _LOWEST_STOP:
             known = STOP
-        return (known, None) if known else self._most_probable(chances)
+        return (known, None) if known else self._most_probable(chances if may_stop else _without_stop(chances))
 
     def _most_probable(self, chances: dict[str, float]) -> tuple[str, tuple[str, ...] | None]:
         """The most probable outcome; a practical one that is probable enough if a medical one is not; `ambiguous`
@@ -188,14 +203,35 @@ class Matcher:
 
 def _is_plausible(rule: str, chances: dict[str, float]) -> bool:
     """Whether the model does not contradict a rule that matches; it cannot if it does not know the outcome."""
-    return chances.get(rule, 1.0) >= _LOWEST_WITH_RULE.get(rule, _LOWEST_WITH_OTHER_RULE)
+    lowest = _LOWEST_WITH_RULE.get(rule, _LOWEST_WITH_OTHER_RULE)
+    if rule == URGENT and chances.get(PERSON_SOON, 0.0) >= _CERTAIN_SYMPTOM:
+        lowest = 1 - _CERTAIN_SYMPTOM
+    return chances.get(rule, 1.0) >= lowest
 
 
-def _possible(topic: str, rules: list[str], chances: dict[str, float], words: int) -> tuple[str, ...]:
-    """The red flag and the opt-out that a message with another topic may also be."""
+def _only_offers_stop(matched: RuleMatches, chances: dict[str, float]) -> bool:
+    """Whether what looks like an opt-out is somebody else's wish, or about something else than the texts."""
+    seems = STOP in matched.outcomes or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP
+    return STOP in matched.possible and seems
+
+
+def _without_stop(chances: dict[str, float]) -> dict[str, float]:
+    """The probabilities of a message that does not opt out, opt in, or report a wrong number; empty if too little is
+    known about it."""
+    others = {outcome: chance for outcome, chance in chances.items() if outcome not in (STOP, "start", "wrong-number")}
+    total = sum(others.values())
+    return {} if total < _LOWEST_WITHOUT_STOP else {outcome: chance / total for outcome, chance in others.items()}
+
+
+def _possible(topic: str, matched: RuleMatches, chances: dict[str, float], words: int) -> tuple[str, ...]:
+    """The red flag and the opt-out that a message with another topic may also be.
+
+    Who is kept from the texts by somebody else, or wants "this" to stop, may be in danger.
+    """
+    offers = _only_offers_stop(matched, chances)
     flagged = words >= _FEWEST_RED_FLAG_WORDS and _of_red_flags(chances) >= _LOWEST_POSSIBLE_RED_FLAG
-    flagged = flagged or bool(set(rules) & set(RED_FLAGS))
-    stops = topic != STOP and (STOP in rules or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP)
+    flagged = flagged or not {*matched.outcomes, *matched.possible}.isdisjoint(RED_FLAGS) or offers
+    stops = topic != STOP and (offers or STOP in matched.outcomes or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP)
     return (_likelier_red_flag(chances),) * flagged + (STOP,) * stops
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP, WITH_RULES, KeywordRule
 from ivr.line.content.loader import Content
@@ -16,6 +17,14 @@ from ivr.line.text.normalize import content_words, join_split_words, normalize, 
 PRIORITY = (*RED_FLAGS, STOP)
 # A word that occurs more often in the examples is not a typo.
 _MOST_QUESTIONS_WITH_TYPO = 4
+_MAYBE = "maybe/"
+
+
+class RuleMatches(NamedTuple):
+    """The outcomes whose rules match, most urgent first, and those whose `maybe:` rules do."""
+
+    outcomes: list[str]
+    possible: list[str]
 
 
 class PhraseIndex:
@@ -41,9 +50,12 @@ class PhraseIndex:
         """Build the rules now rather than at the first question."""
         self._rules.preload()
 
-    def outcomes_of_rules(self, message: str, tokens: Sequence[str]) -> list[str]:
-        """The outcomes whose rules match, most urgent first. tokens: the normalized words of the message."""
-        return self._ordered({outcome for outcome, _ in self._rules.find(tokens)}, message)
+    def outcomes_of_rules(self, message: str, tokens: Sequence[str]) -> RuleMatches:
+        """What the rules say of a message. tokens: its normalized words."""
+        found = {outcome for outcome, _ in self._rules.find(tokens)}
+        return RuleMatches(
+            self._ordered(found, message), [outcome for outcome in WITH_RULES if f"{_MAYBE}{outcome}" in found]
+        )
 
     def exact_outcome(self, normalized: str) -> str | None:
         """The outcome of the phrase or reply word that equals a normalized message."""
@@ -72,4 +84,4 @@ def _written_rules(prompts: Iterable[Prompt], names: Collection[str] = WITH_RULE
     """(keyword rule, outcome) for the prompts that may have rules; older releases have some in others."""
     for prompt in prompts:
         for rule in prompt.keyword_rules if prompt.name in names else ():
-            yield rule, prompt.name
+            yield rule, f"{_MAYBE}{prompt.name}" if rule.maybe else prompt.name

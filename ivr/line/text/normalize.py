@@ -29,8 +29,8 @@ _LOOK_ALIKES = {
 _EMOJI_LETTERS = {
     chr(first + offset): chr(ord("a") + offset) for first in (0x1F150, 0x1F170, 0x1F1E6) for offset in range(26)
 }
-# The stop sign, as its whole word.
-_EMOJI_WORDS = {"🛑": " stop "}
+# The stop sign, as its whole word, and the call for help, as what to do.
+_EMOJI_WORDS = {"🛑": " stop ", "🆘": " 911 "}
 # Most of the letters beyond ASCII in Spanish and English, which need no further analysis.
 _USUAL = str.maketrans("áéíóúüñ¿¡", "aeiouun  ")
 _LATIN = str.maketrans(_LOOK_ALIKES | _EMOJI_LETTERS | _EMOJI_WORDS)

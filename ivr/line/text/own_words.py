@@ -11,18 +11,23 @@ from dataclasses import dataclass
 
 _QUOTES = "\"'“”„«»‘’‹›"
 _QUOTED = rf"[{_QUOTES}].*"
+_NAMED_EMOJI = (
+    r"(?:an?\ |una?\ )?(?:red\ )?(?:heart|thumbs?\ (?:up|down)|like|dislike|laugh|exclamation|question\ mark|smiley|"
+    r"corazon|pulgar\ (?:arriba|abajo|hacia\ (?:arriba|abajo))|risa|exclamacion|interrogacion|carita)"
+)
 # Apple, Google and Samsung send a reaction as a text to phones that cannot show it.
 _REACTIONS = re.compile(
     rf"""
     (?:(?:you\ )?(?:liked|loved|disliked|laughed\ at|emphasi[sz]ed|questioned)
-      |(?:le|te)\ (?:gusto|encanto|disgusto)|no\ le\ gusto|(?:le\ )?dio\ risa|se\ rio\ (?:de|con)|me\ (?:gusto|encanto)
+      |(?:le|te)\ (?:gusto|encanto|disgusto)|no\ le\ gusto|(?:le\ )?dio\ risa|se\ rio\ (?:de|con)
+      |(?:no\ )?me\ (?:gust[ao]|encant[ao])
       |(?:enfatizo|exclamo|cuestiono|pregunto|destaco)(?:\ sobre)?
       |(?:le\ dio|dio)\ (?:un\ )?(?:me\ gusta|me\ encanta|no\ me\ gusta|jaja)\ a
     )\s*(?:{_QUOTED}|(?:an?\ (?:image|message|photo)|una?\ (?:imagen|mensaje|foto))\W*)
     |(?:removed|quito|elimino)\ (?:an?|el|la|un|una|su)\ .{{1,40}}?\ (?:from|de|a)\s*
       (?:{_QUOTED}|an?\ (?:image|message))
-    |(?:reacted|reacciono)\ (?:with\ |con\ )?.{{1,40}}?\ (?:to|a)\s*{_QUOTED}
-    |\W{{1,12}}\ ?(?:to|a)\ +{_QUOTED}
+    |(?:reacted|reacciono|reaccionaste|ha(?:s|n)?\ reaccionado)\ (?:with\ |con\ )?.{{1,40}}?\ (?:to|a)\s*{_QUOTED}
+    |(?:\W{{1,12}}|{_NAMED_EMOJI})\ ?(?:to|a)\ +{_QUOTED}
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -30,6 +35,13 @@ _QUOTE_LINE = re.compile(r"^\s*>.*$|^\s*(?:on|el) .{4,80}(?:wrote|escribio):\s*$
 _SIGNATURE = re.compile(
     r"\n\s*(?:--+\s*\n.*|\W{0,3}(?:message )?(?:sent|get outlook|enviado|obtener outlook)\b[^\n]{0,20}\b"
     r"(?:from|for|using|with|desde|via|para)\b[^\n]{0,60})\s*$",
+    re.DOTALL | re.IGNORECASE,
+)
+# The legal notice below an e-mail that arrives as a text.
+_NOTICE = re.compile(
+    r"\n\W*(?:confidential|privileged|disclaimer|notice\b|this (?:e-?mail|message|communication)\b|confidencial|"
+    r"aviso\b|este (?:correo|mensaje)\b).*\b(?:may contain|intended|recipient|privileged|unauthorized|"
+    r"puede contener|destinatari\w+|no autorizad\w+)\b.*$",
     re.DOTALL | re.IGNORECASE,
 )
 # Each pattern is so specific that a person who asks something does not write it.
@@ -90,7 +102,7 @@ def own_words(body: str) -> OwnWords:
         unquoted = _QUOTE_LINE.sub("", body).strip()
         if body.strip() and not unquoted:
             return OwnWords("", is_automatic=True)
-        body = _SIGNATURE.sub("", unquoted)
+        body = _NOTICE.sub("", _SIGNATURE.sub("", unquoted))
     if not _is_automatic(body):
         return OwnWords(body)
     return OwnWords(" ".join(each for each in _SENTENCES.split(body) if not _is_standard(each)), is_automatic=True)

@@ -16,8 +16,9 @@ from ivr.people.keywords import (
     Keyword,
     ReminderReply,
     carrier_keyword,
+    is_bare_emoji,
     is_opt_out,
-    menu_digit,
+    menu_choice,
     parse_reminder_reply,
     short_reply,
     signed_name,
@@ -72,12 +73,21 @@ def parse_text(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, 
     return cached(body, opt_out_type, has_media, language)
 
 
+def outcome_of_stranger(matcher: Matcher, body: str, language: str | None) -> tuple[str, MatchResult]:
+    """The outcome of a text by a sender of whom nothing is known, and what the matcher made of it."""
+    text = parse_text(matcher, body, "", False, language)
+    return decide_outcome(text, opted_out=False, reminder_asks=False), text.match
+
+
 def _parse(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, language: str | None) -> ParsedText:
     own = own_words(shorten(squeeze(body)))
     short = short_reply(own.words)
     reply = None if own.is_automatic else parse_reminder_reply(normalize(own.words)) or parse_reminder_reply(short)
     opts_out = not own.is_automatic and is_opt_out(short)
-    match = matcher.match(menu_digit(short) or (short if reply or opts_out else own.words), language)
+    is_automatic = own.is_automatic or (not (reply or has_media) and is_bare_emoji(own.words))
+    choice = menu_choice(own.words)
+    match = matcher.match_numbers(choice.digits, choice.language or language) if choice else None
+    match = match or matcher.match(short if reply or opts_out else own.words, language)
     if reply or opts_out:
         # "STOP - Chest Pain": what looks like a name may be a red flag.
         name = signed_name(own.words)
@@ -85,7 +95,7 @@ def _parse(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, lang
         match = replace(signed, also_stop=opts_out) if signed.topic in RED_FLAGS else match
     normalized = normalize(shorten(body))
     return ParsedText(
-        body, normalized, carrier_keyword(body, opt_out_type), reply, has_media, match, own.is_automatic, opts_out
+        body, normalized, carrier_keyword(body, opt_out_type), reply, has_media, match, is_automatic, opts_out
     )
 
 

@@ -22,7 +22,7 @@ def findings(file: str, *rules: str) -> list[Finding]:
     content = read_content({**SHIPPED, file: f"{top}---\n{body}".encode()})
     language, name = file.removesuffix(".md").split("/")
     found = list(check_rule_lines(content, content.prompt(language, name)))
-    assert all(finding.rule == "rule" and finding.file == file for finding in found)
+    assert all(finding.level == "error" and finding.file == file for finding in found)
     return found
 
 
@@ -33,9 +33,9 @@ def test_the_shipped_keyword_rules_have_no_findings(language: str, name: str) ->
     assert list(check_rule_lines(content, content.prompt(language, name))) == []
 
 
-def test_a_keyword_rule_outside_the_safety_outcomes_is_ignored_and_the_warning_says_to_write_phrases() -> None:
+def test_a_keyword_rule_outside_the_safety_outcomes_is_refused_and_the_error_says_to_write_phrases() -> None:
     (finding,) = findings("en/cancer.md", "scared + cancer", "worried + cancer")
-    assert (finding.line, finding.level) == (FIRST_RULE - 1, "warning")
+    assert (finding.line, finding.rule) == (FIRST_RULE - 1, "rule-line")
     assert "delete `keyword_rules:`" in finding.message
     assert "`phrases:`" in finding.message
 
@@ -44,7 +44,7 @@ def test_a_rule_that_is_too_long_to_read_is_reported_at_its_first_line() -> None
     longest = "chest + " + "x" * (LONGEST_RULE - len("  chest + "))
     assert findings(URGENT, "# Chest pain", longest) == []
     (finding,) = findings(URGENT, "# Chest pain", "chest + pain", longest + "x")
-    assert (finding.line, str(LONGEST_RULE + 1) in finding.message) == (FIRST_RULE + 2, True)
+    assert (finding.line, finding.rule, str(LONGEST_RULE + 1) in finding.message) == (FIRST_RULE + 2, "rule-line", True)
     (continued,) = findings(URGENT, "chest + pain,", "hurts,", longest)
     assert continued.line == FIRST_RULE
 
@@ -62,7 +62,7 @@ def test_too_many_rules_are_one_finding() -> None:
 )
 def test_a_rule_that_matches_almost_every_message_is_reported(rule: str) -> None:
     (finding,) = findings(URGENT, "chest + pain", rule)
-    assert (finding.line, finding.level) == (FIRST_RULE + 1, "error")
+    assert (finding.line, finding.rule) == (FIRST_RULE + 1, "rule")
     assert "almost every message" in finding.message
 
 
@@ -73,3 +73,9 @@ def test_a_rule_with_a_rare_word_in_some_group_is_not_too_wide(rule: str) -> Non
 
 def test_words_that_must_be_alone_may_be_common() -> None:
     assert findings(URGENT, "alone: no, stop, me") == []
+
+
+def test_a_rule_that_makes_an_outcome_only_possible_belongs_to_red_flags_and_opt_outs() -> None:
+    assert findings(URGENT, "maybe: chest + pain") == findings("en/stop.md", "maybe: husband + says") == []
+    (finding,) = findings("en/start.md", "start + texts", "maybe: begin + texts")
+    assert (finding.line, finding.rule) == (FIRST_RULE + 1, "rule-line")

@@ -84,6 +84,16 @@ def test_probabilities_decide_between_an_answer_a_question_and_an_honest_no(
         # A single word that no file lists is too little.
         ({"none": 0.8, "urgent": 0.2}, "boop", "none", ()),
         ({"vascular": 0.95, "urgent": 0.03, "person_soon": 0.0}, "her chest is hurting a lot she says", "urgent", ()),
+        # A rule of an emergency loses to a symptom that is all but certain, whose answer names emergencies too.
+        ({"person_soon": 0.95, "urgent": 0.03}, "her chest is hurting a lot she says", "person-soon", ()),
+        ({"person_soon": 0.85, "urgent": 0.03}, "her chest is hurting a lot she says", "urgent", ()),
+        # Somebody else's wish does not opt out, whatever the rules and the model say.
+        ({"stop": 0.98, "help": 0.02}, "my husband says stop texting me", "none", ("urgent", "stop")),
+        ({"stop": 0.7, "help": 0.3}, "my husband says stop texting me", "help", ("urgent", "stop")),
+        ({"stop": 0.7, "start": 0.3}, "my husband says stop texting me", "none", ("urgent", "stop")),
+        ({"the_visit": 0.99, "stop": 0.01}, "my husband says no deodorant", "the-visit", ()),
+        ({"waiting": 0.97, "urgent": 0.001}, "alone", "waiting", ("urgent",)),
+        ({"help": 0.6, "urgent": 0.3}, "help me", "help", ("urgent",)),
         ({"what_they_are": 0.96, "person_soon": 0.04}, "i have a lump", "what-they-are", ("person-soon",)),
         ({"scheduling": 0.7, "stop": 0.3}, "some words here", "scheduling", ("stop",)),
         ({"none": 0.5, "stop": 0.4, "urgent": 0.1}, "some words here", "none", ("urgent", "stop")),

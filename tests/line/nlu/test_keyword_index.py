@@ -35,12 +35,13 @@ def matches(rule: str, message: str, outcome: str = "urgent") -> bool:
 
 @cache
 def shipped_index() -> KeywordIndex:
-    """All rules of the shipped prompts in both languages, as the line uses them."""
+    """All rules of the shipped prompts in both languages that decide an outcome, as the line uses them."""
     return KeywordIndex(
         (rule, name)
         for name in WITH_RULES
         for language in LANGUAGES
         for rule in read_prompt(f"{language}/{name}.md", SHIPPED[f"{language}/{name}.md"]).keyword_rules
+        if not rule.maybe
     )
 
 
@@ -149,6 +150,7 @@ def test_a_line_that_starts_with_a_number_sign_is_a_comment() -> None:
     block = "# Chest pain\nchest + pain\n\n  # Bleeding, also after a biopsy,\nbleed* +\n# heavily\nheavily"
     assert list(split_keyword_rules(block)) == [(1, "chest + pain"), (4, "bleed* + heavily")]
     assert parse_keyword_rule("alone: stop, stop all") == KeywordRule(((("stop",), ("stop", "all")),), alone=True)
+    assert parse_keyword_rule("maybe: alone: alone") == KeywordRule(((("alone",),),), alone=True, maybe=True)
 
 
 ATOMS = st.sampled_from(["a", "pain", "chest", "chest pain", "to", "b*", "no", "no more", "stop", "*", "zz"])

@@ -172,7 +172,8 @@ ya basta con los mensajes | como cancelo estos mensajes | no me interesa recibir
 ya parenle con los textos | favor de no escribirme | suspendan los recordatorios
 """
 NOT_STOP = """
-can you cancel my appointment | stop by the clinic? | I stopped taking calcium | can i stop by today
+can you cancel my appointment | unsubscribed from netflix | stop by the clinic? | I stopped taking calcium
+can i stop by today
 please dont stop the reminders | i did not get a text | no more mammograms for me | i dont want a biopsy
 text me my results | when should i stop taking aspirin | is there an end time for my appointment
 puedo cancelar mi cita | dejé de tomar calcio | no quiero más placas | no dejen de escribirme
@@ -183,7 +184,8 @@ can I breathe during the picture | is it safe to breathe | how hard do they pres
 what are the white spots in my breast | my husband had a stroke last year, can he come with me | is the room hot
 does the mammogram hurt | the squeeze made my breasts sore last time | how will they stop the bleeding after a biopsy
 will i die | qué significa un seno denso | puedo ir con fiebre | aprietan mucho el seno | duele la mamografía del seno
-lumpy gravy | the car battery is dead | my feet are killing me in these shoes | me muero de hambre
+lumpy gravy | theres a lump in my mattress ha | the car battery is dead | my feet are killing me in these shoes
+me muero de hambre
 """
 
 

@@ -26,7 +26,8 @@ FORMS = [
     "Removed an exclamation from “{}”", "Reacted 👍 to “{}”", "Reacted with ❤️ to “{}”", "Le gustó “{}”",
     "Le encantó «{}»", "No le gustó “{}”", "Se rió de “{}”", "Enfatizó “{}”", "Exclamó “{}”", "Cuestionó “{}”",
     "Reaccionó con 👍 a “{}”", "Quitó un corazón de “{}”", "Eliminó el me gusta de “{}”", "👍 to “{}”", "❤️ a “{}”",
-    " 👍 to “ {} ” ",
+    " 👍 to “ {} ” ", "Ha reaccionado con 👍 a «{}»", "Reaccionaste con ❤️ a «{}»", "Me gusta “{}”", "No me gusta «{}»",
+    "Me encanta “{}”", "a heart to “{}”", "A thumbs up to “{}”", "un corazón a «{}»",
 ]  # fmt: skip
 
 

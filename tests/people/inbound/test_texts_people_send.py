@@ -56,10 +56,43 @@ def test_fear_and_questions_never_opt_out(text: str) -> None:
     assert (parsed.opts_out, parsed.match.topic == "stop", parsed.match.also_stop) == (False, False, False)
 
 
+@pytest.mark.parametrize("text", [row[0] for row in table(HERE / "offered-stop.tsv")])
+def test_what_somebody_else_wants_gets_what_to_do_in_an_emergency_and_how_to_stop(text: str) -> None:
+    parsed = parse_text(matcher(), text, "", False, None)
+    assert parsed.match.topic != "stop"
+    assert parsed.match.may_be_red_flag
+    assert "stop" in parsed.match.possible
+
+
+@pytest.mark.parametrize("text", [row[0] for row in table(HERE / "despair.tsv")])
+def test_despair_and_calls_for_help_get_what_to_do_in_an_emergency(text: str) -> None:
+    parsed = parse_text(matcher(), text, "", False, None)
+    assert parsed.match.topic == "urgent" or parsed.match.may_be_red_flag
+
+
 @pytest.mark.parametrize("language", ["en", "es"])
 @pytest.mark.parametrize("text", ["NO", "no", "K", "C", "R"])
 def test_a_reply_that_exists_in_both_languages_keeps_the_senders(text: str, language: str) -> None:
     assert outcome_of("reminded", text, language)[1] == language
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("uno", "es"), ("responda cuatro", "es"), ("opcion 3", "es"), ("la seis", "es"), ("2 o 3", "es"), ("six", "en"),
+        ("I pick 3", "en"), ("EN", "en"), ("ES", "es"), ("no Spanish", "en"), ("no English", "es"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("conversation", [None, "en", "es"])
+def test_the_words_around_a_number_or_a_language_decide_the_language(
+    text: str, language: str, conversation: str | None
+) -> None:
+    assert outcome_of("none", text, conversation)[1] == language
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_bare_number_keeps_the_language_of_the_conversation(language: str) -> None:
+    assert outcome_of("none", "3", language) == ("more-pictures", language)
 
 
 @given(

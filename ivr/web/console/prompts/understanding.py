@@ -10,9 +10,10 @@ from flask_babel import get_locale
 
 from ivr.line.content.loader import Content
 from ivr.line.content.training_questions import is_question_file
-from ivr.line.nlu.matcher import NONE, Matcher, MatchResult, ambiguous_reply
+from ivr.line.nlu.matcher import NONE, Matcher, MatchResult, ambiguous_reply, with_caution
 from ivr.line.nlu.topic_model import TopicModel
 from ivr.line.nlu.training import model_digest
+from ivr.people.inbound.outcome import AUTOMATIC, outcome_of_stranger
 from ivr.releases.models import ModelStore
 from ivr.web.console.context import live_line, services
 from ivr.web.console.prompts.drafted import language_name
@@ -20,18 +21,21 @@ from ivr.web.console.prompts.tree import title_of
 
 MOST_CHARACTERS = 500
 _SHOWN_PERCENT = 1
-# The reply to a sender who has no known appointment.
-_WITHOUT_APPOINTMENT = {"confirm": "no-visit", "change": "no-visit"}
+# The prompts that confirm outcomes of another name, and the reply to a sender who has no known appointment.
+_PROMPTS = {"confirmed": "confirm"}
+_WITHOUT_APPOINTMENT = {"confirmed": "no-visit", "change": "no-visit"}
 
 
 @dataclass(frozen=True)
 class Understood:
-    """What is understood of a question. name: of the prompt, if it is one. between: the answers that the line asks
-    about, as a list in words. chances: titles and percents. is_learned: whether the model knows all phrases."""
+    """What is understood of a question. name: of the prompt, if it is one. is_automatic: whether the line does not
+    answer it. between: the answers that the line asks about, as a list in words. chances: titles and percents.
+    is_learned: whether the model knows all phrases."""
 
     name: str
     title: str
     is_none: bool
+    is_automatic: bool
     between: str
     language: str
     language_name: str
@@ -43,7 +47,7 @@ class Understood:
 def understood_live(question: str) -> Understood:
     """What the live line understands and answers."""
     line = live_line()
-    return _understood(line.content, line.matcher.match_uncached(question), line.text)
+    return _understood(line.content, *outcome_of_stranger(line.matcher, question, None), line.text)
 
 
 def understood_in_draft(content: Content, question: str, language: str) -> Understood:
@@ -53,7 +57,7 @@ def understood_in_draft(content: Content, question: str, language: str) -> Under
     until then, that of the live line is asked.
     """
     model, is_learned = _model_of(content)
-    match = Matcher(content, model).match_uncached(question, language)
+    outcome, match = outcome_of_stranger(Matcher(content, model), question, language)
     topics = "\n".join(
         f"{topic.number} {title_of(content, topic.id, match.language)}" for topic in content.config.topics
     )
@@ -61,7 +65,7 @@ def understood_in_draft(content: Content, question: str, language: str) -> Under
     def text_of(code: str, name: str) -> str:
         return content.texted(code, name, topics=topics)
 
-    return _understood(content, match, text_of, is_learned=is_learned)
+    return _understood(content, outcome, match, text_of, is_learned=is_learned)
 
 
 def _model_of(content: Content) -> tuple[TopicModel, bool]:
@@ -80,30 +84,33 @@ def _learned_words(content: Content) -> tuple[object, object]:
 
 
 def _understood(
-    content: Content, match: MatchResult, text_of: Callable[[str, str], str], *, is_learned: bool = True
+    content: Content, outcome: str, match: MatchResult, text_of: Callable[[str, str], str], *, is_learned: bool = True
 ) -> Understood:
     def title(name: str) -> str:
         return title_of(content, name)
 
-    language = match.language
+    language, name = match.language, _PROMPTS.get(outcome, outcome)
     return Understood(
-        name=match.topic if (content.config.default_language, match.topic) in content.prompts else "",
-        title=title(match.topic),
-        is_none=match.topic == NONE,
+        name=name if (content.config.default_language, name) in content.prompts else "",
+        title=title(name),
+        is_none=outcome == NONE,
+        is_automatic=outcome == AUTOMATIC,
         between=format_list([f"“{title(name)}”" for name in match.between or ()], "or", locale=get_locale() or "en"),
         language=language,
         language_name=language_name(language),
-        reply=_reply(content, match, text_of),
+        reply="" if outcome == AUTOMATIC else _reply(content, outcome, match, text_of),
         chances=tuple((title(name), round(score)) for name, score in match.scores.items() if score >= _SHOWN_PERCENT),
         is_learned=is_learned,
     )
 
 
-def _reply(content: Content, match: MatchResult, text_of: Callable[[str, str], str]) -> str:
-    """The text message that answers; empty for a prompt of a draft whose text is missing or has an error."""
+def _reply(content: Content, outcome: str, match: MatchResult, text_of: Callable[[str, str], str]) -> str:
+    """The text messages that answer; empty for a prompt of a draft whose text is missing or has an error."""
     try:
         if match.between:
-            return ambiguous_reply(content, match.language, match.between)
-        return text_of(match.language, _WITHOUT_APPOINTMENT.get(match.topic, match.topic))
+            reply = ambiguous_reply(content, match.language, match.between)
+        else:
+            reply = text_of(match.language, _WITHOUT_APPOINTMENT.get(outcome, outcome))
+        return "\n\n".join(with_caution(content, match, reply))
     except KeyError:
         return ""

@@ -110,6 +110,13 @@ def test_any_words_can_be_tried(nurse, words):
     assert send(nurse, f"{VISIT}/try", form).status_code == 200
 
 
+def test_what_is_tried_is_read_as_the_text_line_reads_it(nurse):
+    assert '<a href="/prompts/en/the-visit">' in try_words(nurse, words_form(nurse, VISIT), "Reply 6")
+    assert '<a href="/prompts/en/confirm">' in try_words(nurse, words_form(nurse, VISIT), "C")
+    assert "the line does not answer" in try_words(nurse, words_form(nurse, VISIT), "❤️")
+    assert "In an emergency, call 911" in try_words(nurse, words_form(nurse, VISIT), "I give up")
+
+
 def test_a_phrase_counts_as_soon_as_it_is_typed_and_what_is_like_it_once_it_is_learned(published, nurse):
     form = words_form(nurse, VISIT)
     form["phrases"] += f"\n{QUESTION}"
