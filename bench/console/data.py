@@ -59,18 +59,15 @@ TABLES = (
     (1 / 10, "audit_entry (id, at, actor, kind, details)", "n, {ago_n}, 'console user 1', 'person_read', '{{}}'"),
     (
         1 / 1000,
-        "callback (id, person_id, language, entry, topic, wished, call, asked_at)",
-        "n, 1 + mod(n, {persons}), 'en', 'breast-health-center', 'cancer', 'morning', 'k' || n, {ago_n}",
+        "callback (id, person_id, language, entry, topic, wished, call, asked_at, done_at, done_by)",
+        "n, 1 + mod(n, {persons}), 'en', 'breast-health-center', 'cancer', 'morning', 'k' || n, {ago_n}, {done_n},"
+        " 'User 1'",
     ),
     (
         1 / 1000,
-        "todo (id, kind, person_id, appointment_id, at)",
-        "n, CASE mod(n, 2) WHEN 0 THEN 'change' ELSE 'cancel' END, 1 + mod(n, {persons}), n, {ago_n}",
-    ),
-    (
-        1 / 1000,
-        "unanswered (id, at, source, language, words_sealed)",
-        "'u' || n, {ago_n}, 'text', 'en', {words_sealed}",
+        "todo (id, kind, person_id, appointment_id, at, done_at, done_by)",
+        "n, CASE mod(n, 2) WHEN 0 THEN 'change' ELSE 'cancel' END, 1 + mod(n, {persons}), n, {ago_n}, {done_n},"
+        " 'User 1'",
     ),
     (
         1 / 1000,
@@ -120,6 +117,8 @@ def _values(ledger: Ledger, vault: Vault, appointments: int) -> dict[str, object
         "batch_of_n": f"CASE WHEN n <= {appointments // 20} THEN {BIG_BATCH} ELSE 2 + mod(n, {batches - 1}) END",
         "now": moment("0"),
         "ago_n": moment(age),
+        # Every fifth, in the last days, so that it can still be put back.
+        "done_n": f"CASE WHEN mod(n, 5) = 0 THEN {moment('(-mod(n * 13, 10000))')} END",
         "minutes_of_n": start,
         "start_of_n": moment(start),
         "due_of_n": moment(f"({start} - 2880)"),
