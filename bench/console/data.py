@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ BIG_BATCH = 1
 # Parts of the number of appointments.
 APPOINTMENTS_IN_BATCH, APPOINTMENTS_OF_PERSON, LANDLINE_EVERY = 100, 3, 100
 DAY = 24 * 60
+MESSAGE = b"MSH|^~\\&|SCHEDULING|ELLIOT|||20261201090000||SIU^S12|1|P|2.5\rPID|1||A7||DOE^ANN\r"
 # Each statement: rows per appointment, table, columns, and the values of row n.
 TABLES = (
     (
@@ -72,7 +74,7 @@ TABLES = (
     (
         1 / 1000,
         "hl7_message (id, key_hash, sender, event, received_at, state, fault, message_sealed)",
-        "n, 'm' || n, 'SCHEDULING', 'S12', {ago_n}, 'unread', 'no_schedule', {words_sealed}",
+        "n, 'm' || n, 'SCHEDULING', 'S12', {ago_n}, 'unread', 'no_schedule', {message_sealed}",
     ),
 )
 
@@ -109,7 +111,7 @@ def _values(ledger: Ledger, vault: Vault, appointments: int) -> dict[str, object
     batches = max(2, appointments // APPOINTMENTS_IN_BATCH)
     return {
         "sealed": sealed("+16035550123"),
-        "words_sealed": sealed("can I bring my dog"),
+        "message_sealed": sealed(base64.b64encode(MESSAGE).decode()),
         "false": "0" if ledger.is_sqlite else "false",
         "persons": max(1, appointments // APPOINTMENTS_OF_PERSON),
         "landline_every": LANDLINE_EVERY,
