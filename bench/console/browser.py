@@ -8,6 +8,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
+from urllib.parse import urlencode
 
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
@@ -48,9 +49,15 @@ class Browser:
     def __init__(self, port: int, cookie: str) -> None:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=120)
         self._cookie = cookie
+        self._transferred = dict[str, int]()
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
         return self._send("GET", path, b"", headers or {})
+
+    def post(self, path: str, fields: list[tuple[str, str]], headers: dict[str, str] | None = None) -> Answer:
+        """Send a form. Several fields may have one name."""
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._send("POST", path, urlencode(fields).encode(), {**form, **(headers or {})})
 
     def post_file(self, path: str, name: str, content: bytes, token: str) -> Answer:
         """Send the form of an upload."""
@@ -71,10 +78,12 @@ class Browser:
             raise RuntimeError(f"no form on {path}")
         return found[1]
 
-    def first_load(self, path: str) -> int:
+    def first_load(self, page: Answer) -> int:
         """How many bytes a page and all that it links to transfer."""
-        page = self.get(path)
-        return page.transferred + sum(self.get(linked).transferred for linked in set(_LINKED.findall(page.text)))
+        linked = set(_LINKED.findall(page.text))
+        for path in linked - self._transferred.keys():
+            self._transferred[path] = self.get(path).transferred
+        return page.transferred + sum(self._transferred[path] for path in linked)
 
     def _send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         headers = {"Cookie": self._cookie, "Accept-Encoding": "gzip", **headers}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ BIG_BATCH = 1
 # Parts of the number of appointments.
 APPOINTMENTS_IN_BATCH, APPOINTMENTS_OF_PERSON, LANDLINE_EVERY = 100, 3, 100
 DAY = 24 * 60
+MESSAGE = b"MSH|^~\\&|SCHEDULING|ELLIOT|||20261201090000||SIU^S12|1|P|2.5\rPID|1||A7||DOE^ANN\r"
 # Each statement: rows per appointment, table, columns, and the values of row n.
 TABLES = (
     (
@@ -59,23 +61,20 @@ TABLES = (
     (1 / 10, "audit_entry (id, at, actor, kind, details)", "n, {ago_n}, 'console user 1', 'person_read', '{{}}'"),
     (
         1 / 1000,
-        "callback (id, person_id, language, entry, topic, wished, call, asked_at)",
-        "n, 1 + mod(n, {persons}), 'en', 'breast-health-center', 'cancer', 'morning', 'k' || n, {ago_n}",
+        "callback (id, person_id, language, entry, topic, wished, call, asked_at, done_at, done_by)",
+        "n, 1 + mod(n, {persons}), 'en', 'breast-health-center', 'cancer', 'morning', 'k' || n, {ago_n}, {done_n},"
+        " 'User 1'",
     ),
     (
         1 / 1000,
-        "todo (id, kind, person_id, appointment_id, at)",
-        "n, CASE mod(n, 2) WHEN 0 THEN 'change' ELSE 'cancel' END, 1 + mod(n, {persons}), n, {ago_n}",
-    ),
-    (
-        1 / 1000,
-        "unanswered (id, at, source, language, words_sealed)",
-        "'u' || n, {ago_n}, 'text', 'en', {words_sealed}",
+        "todo (id, kind, person_id, appointment_id, at, done_at, done_by)",
+        "n, CASE mod(n, 2) WHEN 0 THEN 'change' ELSE 'cancel' END, 1 + mod(n, {persons}), n, {ago_n}, {done_n},"
+        " 'User 1'",
     ),
     (
         1 / 1000,
         "hl7_message (id, key_hash, sender, event, received_at, state, fault, message_sealed)",
-        "n, 'm' || n, 'SCHEDULING', 'S12', {ago_n}, 'unread', 'no_schedule', {words_sealed}",
+        "n, 'm' || n, 'SCHEDULING', 'S12', {ago_n}, 'unread', 'no_schedule', {message_sealed}",
     ),
 )
 
@@ -112,7 +111,7 @@ def _values(ledger: Ledger, vault: Vault, appointments: int) -> dict[str, object
     batches = max(2, appointments // APPOINTMENTS_IN_BATCH)
     return {
         "sealed": sealed("+16035550123"),
-        "words_sealed": sealed("can I bring my dog"),
+        "message_sealed": sealed(base64.b64encode(MESSAGE).decode()),
         "false": "0" if ledger.is_sqlite else "false",
         "persons": max(1, appointments // APPOINTMENTS_OF_PERSON),
         "landline_every": LANDLINE_EVERY,
@@ -120,6 +119,8 @@ def _values(ledger: Ledger, vault: Vault, appointments: int) -> dict[str, object
         "batch_of_n": f"CASE WHEN n <= {appointments // 20} THEN {BIG_BATCH} ELSE 2 + mod(n, {batches - 1}) END",
         "now": moment("0"),
         "ago_n": moment(age),
+        # Every fifth, in the last days, so that it can still be put back.
+        "done_n": f"CASE WHEN mod(n, 5) = 0 THEN {moment('(-mod(n * 13, 10000))')} END",
         "minutes_of_n": start,
         "start_of_n": moment(start),
         "due_of_n": moment(f"({start} - 2880)"),

@@ -25,7 +25,16 @@ class Kind(StrEnum):
 
 ASKED_MS = {Kind.PAGE: 100.0, Kind.LIVE: 20.0}
 LIVE_HEADERS = {"HX-Request": "true", "X-Live": "1"}
-LIVE = {"today.waiting", "today.numbers_block", "reminders.batch_live", "reminders.progress"}
+LIVE = {
+    "today.waiting",
+    "today.numbers_block",
+    "reminders.batch_live",
+    "reminders.progress",
+    "prompts.checked",
+    "settings.doctor_live",
+}
+# Pages that answer a request for their live part with that part.
+WITH_LIVE_PART = {"prompts.publishing"}
 DOWNLOADS = {"settings.audit_csv", "reminders.download", "reminders.rows_to_mend", "prompts.listen"}
 _LIVE_PART = re.compile(r'hx-get="([^"]+)" hx-trigger="every')
 # Files, steps of a sign-in that is under way, and recordings that the shipped prompts do not have.
@@ -83,6 +92,8 @@ def pages(console: Flask, upload_id: str) -> Iterator[Page]:
             path = f"/console{_path(rule, values)}"
             for more in ("", *MORE.get(rule.endpoint, ())):
                 yield Page(rule.endpoint, path + more, _kind(rule.endpoint))
+            if rule.endpoint in WITH_LIVE_PART:
+                yield Page(rule.endpoint, path, Kind.LIVE)
 
 
 def own_part(page: Page, text: str) -> Iterator[Page]:

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,9 +20,12 @@ from pathlib import Path
 from flask import Flask
 
 from bench.console import beside
+from bench.console.answers import Measuring
 from bench.console.browser import Browser, session_cookie
+from bench.console.content import fill_content
 from bench.console.data import add_users, fill
-from bench.console.pages import ASKED_MS, LIVE_HEADERS, Kind, Page, own_part, pages
+from bench.console.forms import prepare
+from bench.console.pages import pages
 from bench.imports import write_file
 from bench.support.machine import DATABASES, children, cpu_seconds, empty_ledger, free_port, wait_for
 from bench.voice import TOKEN, call_requests
@@ -37,7 +39,6 @@ APPOINTMENTS = 1_000_000
 ROUNDS = 30
 # Rows, and the seconds until the page shows what was found.
 UPLOADS = ((10_000, 3.0), (100_000, 15.0))
-FIRST_LOAD_KB, LATER_LOAD_KB = 150, 30
 # The process prepares the console by itself after it has begun to answer callers.
 PREPARING_SECONDS = 15.0
 
@@ -81,11 +82,13 @@ def main(options: argparse.Namespace) -> int:
 def _measure(running: Running, folder: Path, verdict: Verdict, *, quick: bool) -> None:
     browser = Browser(running.port, running.cookies[0])
     print(f"{'':40}{'asked':>16}{'measured':>16}")
-    _transfer(browser, verdict)
     upload_id = ""
     for rows, asked in UPLOADS[: 1 if quick else None]:
         upload_id = _upload(browser, folder, rows, asked, verdict)
-    _pages(running, browser, list(pages(running.console, upload_id)), verdict, 8 if quick else ROUNDS)
+    prepare(browser)
+    measuring = Measuring(browser, lambda: _cpu(running), 8 if quick else ROUNDS)
+    measuring.measure(pages(running.console, upload_id))
+    verdict.misses += measuring.misses
     turns = call_requests(running.port)
     found = beside.measure(running.port, running.cookies, turns, 2 if quick else beside.ROUNDS)
     for name in ("p50", "p99"):
@@ -106,42 +109,6 @@ def _cpu(running: Running) -> float:
     return cpu_seconds([running.pid, *children(running.pid)])
 
 
-def _pages(running: Running, browser: Browser, measured: list[Page], verdict: Verdict, rounds: int) -> None:
-    print(f"{'milliseconds':56}{'first':>8}{'p50':>8}{'p95':>8}{'CPU':>8}")
-    waiting = deque(measured)
-    while waiting:
-        page = waiting.popleft()
-        headers = LIVE_HEADERS if page.kind is Kind.LIVE else {}
-        first = browser.get(page.path, headers)
-        if first.status >= 400:
-            print(f"{page.path}: {first.status}", file=sys.stderr)
-            verdict.misses += 1
-            continue
-        if page.kind is Kind.PAGE:
-            waiting.extendleft(own_part(page, first.text))
-        cpu, times = _cpu(running), []
-        for _ in range(rounds if page.kind in ASKED_MS else 2):
-            times.append(browser.get(page.path, headers).seconds)
-        cpu = (_cpu(running) - cpu) / len(times)
-        times.sort()
-        p50, p95 = (1000 * times[int(len(times) * share)] for share in (0.5, 0.95))
-        asked = ASKED_MS.get(page.kind)
-        missed = asked is not None and p95 > asked
-        verdict.misses += missed
-        name = f"{page.kind:10}{page.path.removeprefix('/console') or '/'}"
-        print(
-            f"{name:56}{1000 * first.seconds:8.1f}{p50:8.1f}{p95:8.1f}{1000 * cpu:8.1f}{'  MISS' * missed}", flush=True
-        )
-
-
-def _transfer(browser: Browser, verdict: Verdict) -> None:
-    for path in ("/console/", "/console/reminders/upload", "/console/prompts/en/cancer"):
-        kb = browser.first_load(path) / 1000
-        verdict.print(f"first load of {path}", f"<= {FIRST_LOAD_KB} kB", f"{kb:.1f} kB", kb <= FIRST_LOAD_KB)
-        kb = browser.get(path).transferred / 1000
-        verdict.print("    then", f"<= {LATER_LOAD_KB} kB", f"{kb:.1f} kB", kb <= LATER_LOAD_KB)
-
-
 def _upload(browser: Browser, folder: Path, rows: int, asked: float, verdict: Verdict) -> str:
     """Send a file, and wait for the page that says what was found. Returns the id of the upload."""
     file = folder / "appointments.csv"
@@ -158,7 +125,7 @@ def _upload(browser: Browser, folder: Path, rows: int, asked: float, verdict: Ve
     seconds = time.perf_counter() - started
     name = f"upload of {rows:,} rows to what was found"
     verdict.print(name, f"<= {asked:.0f} s", f"{seconds:.1f} s", seconds <= asked)
-    print(f"    progress was shown {seen} times")
+    verdict.print("    progress was shown", ">= once", f"{seen} times", seen >= 1)
     return location.rpartition("/")[2]
 
 
@@ -196,7 +163,9 @@ def _serve(url: str, folder: Path, appointments: int) -> Iterator[Running]:
         os.environ.update(before)
     ledger = open_ledger(url)
     started = time.perf_counter()
-    fill(ledger, Vault.of(settings), appointments)
+    vault = Vault.of(settings)
+    fill_content(ledger, vault, appointments)
+    fill(ledger, vault, appointments)
     cookies = [session_cookie(settings.secret_key, key) for key in add_users(ledger)]
     ledger.close()
     print(f"filled in {time.perf_counter() - started:.0f} s", flush=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release
 from ivr.line.content.loader import Files
 from ivr.line.content.revisions.diff import ChangeKind, changed_files
-from ivr.releases.store import SUMMARY_COLUMNS, Release, packed_stamps, stored_files
+from ivr.releases.store import SUMMARY_COLUMNS, Release, newest_releases, packed_stamps, stored_files
 
 
 @dataclass(frozen=True)
@@ -22,23 +24,55 @@ class HistoryEntry:
     changed: list[tuple[str, ChangeKind]] | None
 
 
+Stamps = dict[str, tuple[int, int]]
+# What each release changed, by its number.
+_changed: WeakKeyDictionary[Ledger, dict[int, list[tuple[str, ChangeKind]]]] = WeakKeyDictionary()
+
+
 class FolderNotEmpty(Exception):
     """The folder to export into is not empty."""
 
 
-def release_history(ledger: Ledger) -> list[HistoryEntry]:
-    """All releases, newest first. Contents are compared by checksum, one at a time, without unpacking them."""
-    entries: list[HistoryEntry] = []
+def release_history(ledger: Ledger, page: slice = slice(None)) -> list[HistoryEntry]:
+    """The releases, newest first, or a page of them. Contents are compared by checksum, without unpacking them.
+
+    A release never changes, so what it changed is kept for the next time: all contents are a gigabyte for some hundred.
+    """
+    known = _changed.setdefault(ledger, {})
     with ledger.read() as connection:
-        before: dict[str, tuple[int, int]] | None = {}
-        rows = connection.execution_options(yield_per=1).execute(select(release).order_by(release.c.number))
-        for row in rows:
-            summary = Release(**{column.name: getattr(row, column.name) for column in SUMMARY_COLUMNS})
-            after = packed_stamps(row.content)
-            damaged = before is None or after is None
-            entries.append(HistoryEntry(summary, None if damaged else changed_files(before or {}, after or {})))
-            before = after
+        releases = [Release(**row._mapping) for row in connection.execute(newest_releases())]
+        before = dict(pairwise(each.number for each in releases))
+        stamps = _Stamps(connection)
+        entries = []
+        for each in reversed(releases[page]):
+            changed = known.get(each.number)
+            if changed is None:
+                changed = _changes(stamps.of(before.get(each.number)), stamps.of(each.number))
+            if changed is not None:
+                known[each.number] = changed
+            entries.append(HistoryEntry(each, changed))
     return entries[::-1]
+
+
+def _changes(before: Stamps | None, after: Stamps | None) -> list[tuple[str, ChangeKind]] | None:
+    return None if before is None or after is None else changed_files(before, after)
+
+
+class _Stamps:
+    """The stamps of the files of releases, oldest first: each is read once, although it is compared twice."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._last: tuple[int, Stamps | None] = (0, None)
+
+    def of(self, number: int | None) -> Stamps | None:
+        """None if the release is damaged; empty for no release."""
+        if number is None:
+            return {}
+        if self._last[0] != number:
+            query = select(release.c.content).where(release.c.number == number)
+            self._last = (number, packed_stamps(self._connection.execute(query).scalar_one()))
+        return self._last[1]
 
 
 def find_release(ledger: Ledger, number: int) -> Release | None:

@@ -227,14 +227,14 @@ def live_release(ledger: Ledger) -> Release | None:
 def recent_releases(ledger: Ledger, limit: int) -> list[Release]:
     """The newest releases, the live one first."""
     with ledger.read() as connection:
-        rows = connection.execute(_newest().limit(limit)).all()
+        rows = connection.execute(newest_releases().limit(limit)).all()
     return [Release(**row._mapping) for row in rows]
 
 
 def releases_since(ledger: Ledger, since: datetime) -> list[Release]:
     """The releases that have been live at any time since then, newest first."""
     with ledger.read() as connection:
-        rows = connection.execute(_newest()).all()
+        rows = connection.execute(newest_releases()).all()
     releases = [Release(**row._mapping) for row in rows]
     published = sum(item.at > since for item in releases)
     return releases[: published + 1]
@@ -256,10 +256,10 @@ def select_files(connection: Connection, digest: str) -> dict[str, bytes] | None
 
 def select_live(connection: Connection) -> Release | None:
     """Like `live_release`, but inside a transaction."""
-    row = connection.execute(_newest().limit(1)).first()
+    row = connection.execute(newest_releases().limit(1)).first()
     return Release(**row._mapping) if row else None
 
 
-def _newest() -> Select[Any]:
+def newest_releases() -> Select[Any]:
     """Releases without their content, newest first."""
     return select(*SUMMARY_COLUMNS).order_by(release.c.number.desc())

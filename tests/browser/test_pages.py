@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -13,13 +14,22 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import make_url
 from werkzeug.serving import make_server
 
-from ivr import create_app
+from bench.console.browser import session_cookie
+from bench.console.data import add_users
+from ivr import clock, create_app
+from ivr.line.content.loader import Content
+from ivr.releases.store import publish_release
 from ivr.settings import load
+from ivr.web.console import kept_counts
 from ivr.web.console.app import create_console
+from ivr.web.console.today import waiting
 from tests.browser.accessibility import findings
 from tests.browser.answers import ANSWERS
 from tests.browser.pages import NO_PAGES, PAGES, SIGNED_OUT, Scene, open_page
-from tests.support.clinic import Clinic
+from tests.browser.refusals import REFUSALS
+from tests.support.clinic import NOW, Clinic, write_empty_ledger
+from tests.web.console.conftest import FINISHED
+from tests.web.console.empty_lists import LISTS
 
 pytestmark = pytest.mark.browser
 WIDTHS, SCHEMES = (1280, 320), ("light", "dark")
@@ -83,6 +93,47 @@ def test_the_answer_to_a_form_or_to_a_wrong_address_has_none_either(scene: Scene
     assert scene.office.wrong == []
 
 
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_refusal_or_a_question_before_an_act_has_none_either(scene: Scene, refusal: str) -> None:
+    scene.office.wrong.clear()
+    lead, words = REFUSALS[refusal]
+    page = lead(scene)
+    expect(page.get_by_text(words).first).to_be_visible()
+    assert problems_in_two_looks(page) == []
+    assert scene.office.wrong == []
+
+
+@pytest.fixture(scope="module")
+def nothing_yet(browser: Browser, content: Content, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """An administrator's page of a line that has released its words, and that nobody has used."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAR_DIR", str(tmp_path_factory.mktemp("nothing-yet")))
+        patch.setattr(clock, "now", lambda: NOW)
+        patch.setattr(clock, "unshifted_now", lambda: NOW)
+        patch.setattr(kept_counts, "PATIENCE", 30.0)
+        patch.setattr(waiting, "_unfinished", lambda *_: FINISHED)
+        settings = load()
+        write_empty_ledger(Path(str(make_url(settings.database_url).database)))
+        app = create_app(settings, doors="console")
+        services = app.extensions["infoline"]
+        publish_release(services.ledger, content, NOW, "release", "", "folder")
+        key = add_users(services.ledger)[0]
+        with served(app) as url:
+            context = browser.new_context(base_url=url)
+            name, _, value = session_cookie(settings.secret_key, key).partition("=")
+            context.add_cookies([{"name": name, "value": value, "url": url}])
+            yield context.new_page()
+            context.close()
+        services.close()
+
+
+@pytest.mark.parametrize(("path", "title", "_first"), LISTS)
+def test_an_empty_list_has_none_either(nothing_yet: Page, path: str, title: str, _first: str) -> None:
+    nothing_yet.goto(f"/console{path}")
+    expect(nothing_yet.locator(".empty").get_by_text(title)).to_be_visible()
+    assert problems_in_two_looks(nothing_yet) == []
+
+
 @pytest.fixture(scope="module")
 def spanish(scene: Scene) -> Page:
     """A page of an administrator who reads Spanish."""
@@ -111,6 +162,13 @@ def without_database(clinic_for_commands: Clinic) -> Iterator[str]:
     file = Path(str(make_url(services.settings.database_url).database))
     file.rename(file.with_suffix(".away"))
     file.mkdir()
+    with served(app) as url:
+        yield url
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """The address of an app that answers on threads of this process."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -154,6 +212,13 @@ def problems_in_all_looks(page: Page) -> list[str]:
         for problem in problems(page, width, scheme)
     ]
     return [*found, *problems_at_400_percent(page)]
+
+
+def problems_in_two_looks(page: Page) -> list[str]:
+    """Of a page whose template other tests see in all looks."""
+    page.wait_for_load_state("load")
+    looks = zip(WIDTHS, SCHEMES, strict=True)
+    return [f"{width} px, {scheme}: {each}" for width, scheme in looks for each in problems(page, width, scheme)]
 
 
 def problems_at_400_percent(page: Page) -> list[str]:

@@ -1,6 +1,6 @@
 """Pictures for the documents. `PICTURES=1 make test-browser` takes them again, of a line with the made-up clinic.
 
-PICTURES=FOLDER takes them into another folder, which only shows that each can be taken.
+PICTURES=FOLDER takes them into another folder, and compares them with those in docs/images.
 """
 
 from __future__ import annotations
@@ -30,6 +30,11 @@ MOST_BYTES = 150_000
 WIDTH, HEIGHT = 1280, 800
 PHONE = (1280, 940)
 COUNTING = "This takes a few seconds."
+# A picture is compared in squares of so many pixels. A square differs if its mean brightness, of 255, does by more.
+SQUARE, BRIGHTER = 20, 16
+# Of all squares. A part of a page that is new or gone covers more; a changed line of words covers less, and so does the
+# picture of the line in the font of another machine.
+MOST_DIFFERENT = 0.03
 
 
 def at(path: str) -> Callable[[Page, Path], None]:
@@ -132,6 +137,20 @@ def take(page: Page, name: str) -> None:
     image.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
     assert image.size == SIZES[name]
     assert file.stat().st_size < MOST_BYTES
+    share = different_share(image, Image.open(FOLDER / f"{name}.png"))
+    assert share <= MOST_DIFFERENT, (
+        f"docs/images/{name}.png is stale: {share:.0%} of the page look different now."
+        " Take it again: PICTURES=1 make test-browser TEST=tests/browser/test_pictures.py"
+    )
+
+
+def different_share(taken: Image.Image, kept: Image.Image) -> float:
+    """How much of two pictures of one size looks different: 0 to 1, of their squares."""
+    width, height = taken.size
+    size = (width // SQUARE, height // SQUARE)
+    squares = (each.convert("L").resize(size, Image.Resampling.BOX).tobytes() for each in (taken, kept))
+    pairs = list(zip(*squares, strict=True))
+    return sum(abs(one - other) > BRIGHTER for one, other in pairs) / len(pairs)
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -143,3 +162,12 @@ def test_a_picture_has_its_size_and_is_small(name: str) -> None:
 
 def test_every_picture_is_made_here() -> None:
     assert {file.stem for file in FOLDER.glob("*.png")} == SIZES.keys()
+
+
+def test_a_page_with_a_new_part_looks_different_and_one_with_other_digits_does_not() -> None:
+    kept = Image.open(FOLDER / "today.png").convert("RGB")
+    changed, digits = kept.copy(), kept.copy()
+    changed.paste((30, 90, 160), (40, 300, 1240, 360))
+    digits.paste((30, 30, 30), (200, 300, 260, 312))
+    assert different_share(kept, kept) == 0
+    assert different_share(digits, kept) <= MOST_DIFFERENT < different_share(changed, kept)

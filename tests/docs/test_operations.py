@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.console.pages import LIVE, WITH_LIVE_PART
 from ivr.doctor.runner import CHECKS
 from ivr.env_file import read_env_file
 from ivr.ledger import open_ledger
@@ -174,3 +175,15 @@ def test_the_security_table_names_every_technical_safeguard() -> None:
         *("(e)(1) Transmission security", "Integrity controls (A)", "Encryption (A)"),
     ):
         assert f"| {name} |" in text, name
+
+
+def test_the_benchmark_of_the_console_measures_each_part_that_a_page_reloads() -> None:
+    templates = (ROOT / "ivr/web/console").rglob("*.html")
+    reloaded = {
+        endpoint
+        for template in templates
+        for endpoint in re.findall(r"""hx-get="{{ url_for\('([\w.]+)'""", template.read_text())
+    }
+    # It finds the parts that a page asks for at its own address on the page.
+    at_own_address = {"today.line"}
+    assert reloaded == LIVE | WITH_LIVE_PART | at_own_address

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 
 from ivr import clock
 from ivr.cli import main
@@ -388,3 +388,17 @@ def test_content_that_was_published_twice_is_in_the_history_twice(ledger: Ledger
             )
     listed = [[name for name, _ in entry.changed or ()] for entry in release_history(ledger)]
     assert listed[:2] == [["en/goodbye.md"], ["en/goodbye.md"]]
+
+
+def test_a_page_of_the_history_reads_only_its_releases_and_each_once(ledger: Ledger, content: Content) -> None:
+    second = read_content(SECOND)
+    for published in (content, second, content, second):
+        publish_release(ledger, published, NOW, "ann", "", "folder")
+    read = []
+    event.listen(ledger.engine, "before_cursor_execute", lambda *call: read.append("release.content" in call[2]))
+    pages = [release_history(ledger, slice(1, 3)) for _ in range(2)]
+    assert [[entry.release.number for entry in page] for page in pages] == [[3, 2], [3, 2]]
+    assert pages[0] == pages[1]
+    assert [name for name, _ in pages[0][0].changed or ()] == ["en/goodbye.md"]
+    # Releases 1, 2, and 3, for the first page alone.
+    assert sum(read) == 3

@@ -29,8 +29,10 @@ def history() -> str:
     """The releases, newest first, each with what it changed."""
     rows = []
     page = max(1, request.args.get("page", 1, type=int))
-    entries = release_history(services().ledger)
-    for entry in entries[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
+    start = (page - 1) * PAGE_SIZE
+    # One more than are shown, to know whether there is another page.
+    entries = release_history(services().ledger, slice(start, start + PAGE_SIZE + 1))
+    for entry in entries[:PAGE_SIZE]:
         changed = gettext("Its content is damaged.")
         if entry.changed is not None:
             names = summarize_changes(entry.changed)
@@ -39,9 +41,9 @@ def history() -> str:
     return render_template(
         "prompts/history.html",
         rows=rows,
-        live=entries[0].release if entries else None,
+        live=live_release(services().ledger),
         page=page,
-        more=len(entries) > page * PAGE_SIZE,
+        more=len(entries) > PAGE_SIZE,
     )
 
 
