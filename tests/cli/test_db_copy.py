@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,11 @@ from ivr import clock
 from ivr.cli import main
 from ivr.cli.db import _address_or_exit
 from ivr.ledger import Ledger, Vault, open_ledger
+from ivr.ledger.in_use import used_by
 from ivr.people.persons import opt_out
 from ivr.reminders.outbox.monitor import beat
 from ivr.settings import load
+from tests.e2e.running import until
 from tests.support.paths import ROOT
 
 PHONE = "+16035550123"
@@ -87,13 +89,16 @@ def opened(url: str) -> Iterator[None]:
         assert process.stdout.readline()
         yield
         process.communicate()
+    # A server notices a little later that a client is gone.
+    until(lambda: not used_by(url), "the end of the connection")
 
 
 def test_a_database_that_a_process_has_open_is_not_copied(source: Ledger, database_url: str) -> None:
     with opened(load().database_url):
         refused = run("copy", database_url)
     assert (refused.exit_code, "First stop the line" in refused.stderr) == (2, True), refused.output
-    assert not open_ledger(database_url).has_tables()
+    with closing(open_ledger(database_url)) as copy:
+        assert not copy.has_tables()
     assert run("copy", database_url).exit_code == 0
 
 

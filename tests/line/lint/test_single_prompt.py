@@ -235,7 +235,9 @@ def test_spanish_has_a_grade_of_its_own_and_an_unreadable_file_has_no_measures(d
 def test_a_rule_that_became_too_long_is_reported_as_it_is_typed(draft: Content) -> None:
     longer = b"reanudar mensajes, " + b"quiero recordatorios, " * 6
     edited = SHIPPED["es/start.md"].replace(b"reanudar mensajes,", longer)
-    (finding,) = [finding for finding in proof_prompt(draft, "es/start.md", edited).findings if finding.rule == "rule"]
+    (finding,) = [
+        finding for finding in proof_prompt(draft, "es/start.md", edited).findings if finding.rule == "rule-line"
+    ]
     assert "split it into two rules" in finding.message
 
 

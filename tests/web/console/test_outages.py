@@ -110,7 +110,6 @@ NEEDS_NONE = {
     "GET /account",
     "GET /line",
     "GET /people",
-    "GET /people/1/language",
     "GET /prompts/draft/publishing",
     "GET /prompts/sounds/made-up",
     "GET /reminders/upload",

@@ -72,6 +72,7 @@ def test_a_form_without_a_page_of_its_own_leads_back_to_the_page_that_it_was_on(
 TYPED_INTO = {
     "account.set_language",
     *("people.change_consent", "people.change_language", "people.look_up"),
+    "prompts.move_choice",
     *("prompts.publish", "prompts.roll_back", "prompts.save", "prompts.save_holiday", "prompts.save_hours"),
     *("prompts.save_office", "prompts.teach", "prompts.try_question"),
     *("reminders.act", "reminders.save_plan"),

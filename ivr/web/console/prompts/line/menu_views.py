@@ -21,6 +21,7 @@ from ivr.web.console.prompts.drafted import drafts, language_name, readable_cont
 from ivr.web.console.prompts.line.line_file import LineFile, Refused, open_line_file
 from ivr.web.console.prompts.line.menu_moves import moved
 from ivr.web.console.prompts.tree import title_of
+from ivr.web.console.security.kept_forms import kept_values
 from ivr.web.console.words import gettext, reason_of
 
 _pictures: dict[tuple[str, str], str] = {}
@@ -73,6 +74,7 @@ def _page(line: LineFile, errors: Mapping[str, str]) -> str:
         "prompts/menus.html",
         menus=shown,
         errors=errors,
+        typed=kept_values(),
         stamp=_stamp(line),
         # All its words are escaped, since it is built as an XML tree.
         picture=Markup(_pictures[key]),  # noqa: S704
