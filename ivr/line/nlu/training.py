@@ -15,12 +15,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ivr.line.content.loader import Content
+from ivr.line.content.training_questions import is_question_file, read_questions
 from ivr.line.nlu.features import BUCKETS, bucket_of_word, features_of_all, words_of
 from ivr.line.nlu.topic_model import VERSION, Floats, TopicModel, quantized
 
@@ -59,20 +61,37 @@ def outcome_of(name: str, language: str) -> str:
 
 def examples_of(content: Content) -> list[Example]:
     """Every phrase and question of a release with its outcome."""
-    return list(_examples(content))
-
-
-def _examples(content: Content) -> Iterator[Example]:
-    for prompt in content.prompts.values():
-        outcome = outcome_of(prompt.name, prompt.language)
-        yield from (Example(phrase, outcome, prompt.language) for phrase in prompt.phrases)
-    for item in content.questions():
-        yield Example(item.words, outcome_of(item.outcome, item.language), item.language)
+    return list(_examples(*_sources(content)))
 
 
 def model_digest(content: Content) -> str:
     """Identifies the model of a release, in little memory."""
-    return examples_digest(_examples(content))
+    return _digest(*_sources(content))
+
+
+Phrases = tuple[tuple[str, str, tuple[str, ...]], ...]
+QuestionFiles = tuple[tuple[str, bytes], ...]
+
+
+def _sources(content: Content) -> tuple[Phrases, QuestionFiles]:
+    """What the examples are made of: (language, name, phrases) of each prompt, and the question files."""
+    phrases = tuple((prompt.language, prompt.name, prompt.phrases) for prompt in content.prompts.values())
+    return phrases, tuple(sorted((file, data) for file, data in content.files.items() if is_question_file(file)))
+
+
+def _examples(prompts: Phrases, files: QuestionFiles) -> Iterator[Example]:
+    for language, name, phrases in prompts:
+        outcome = outcome_of(name, language)
+        yield from (Example(phrase, outcome, language) for phrase in phrases)
+    for file, data in files:
+        for item in read_questions(file, data):
+            yield Example(item.words, outcome_of(item.outcome, item.language), item.language)
+
+
+# While somebody edits a draft, its phrases and questions are mostly those of the last request.
+@lru_cache(4)
+def _digest(prompts: Phrases, files: QuestionFiles) -> str:
+    return examples_digest(_examples(prompts, files))
 
 
 def examples_digest(examples: Iterable[Example]) -> str:
