@@ -20,7 +20,7 @@ from ivr.releases import cache as cache_module
 from ivr.releases.cache import ReleaseCache
 from ivr.releases.drafts import Drafts, EditConflict
 from ivr.releases.store import live_release, pack, publish_release, stored_files, unpack
-from tests.line.content.test_loader import SHIPPED, changed
+from tests.releases.draft_files import SHIPPED, changed
 from tests.releases.test_store import count_releases, damage, write_files
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)

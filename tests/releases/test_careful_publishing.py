@@ -20,7 +20,7 @@ from ivr.releases import rollback
 from ivr.releases import store as store_module
 from ivr.releases.drafts import Drafts
 from ivr.releases.store import publish_folder_if_changed, publish_release
-from tests.line.content.test_loader import SHIPPED, changed
+from tests.releases.draft_files import SHIPPED, changed
 from tests.releases.test_history import check_with, quick_check
 from tests.releases.test_store import NOW, count_releases, write_files
 

@@ -28,7 +28,7 @@ from ivr.line.content.revisions.diff import diff_files, summarize_changes
 from ivr.releases import rollback
 from ivr.releases.history import FolderNotEmpty, export_release, release_history
 from ivr.releases.store import AlreadyLive, ConcurrentPublish, live_release, pack, publish_release, stored_files
-from tests.line.content.test_loader import SHIPPED, changed
+from tests.releases.draft_files import SHIPPED, changed
 from tests.releases.test_store import count_releases, damage, put_broken, write_files
 from tests.support.processes import ROOT, environment, wait_until
 
@@ -39,6 +39,12 @@ SECOND = changed("en/goodbye.md", "Take good care of yourself.", "Take very good
 ENDINGS = {"ann": "the calcifications", "bob": "the appointment", "cho": "the menu"}
 
 Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def content() -> Content:
+    """The shipped content with few training questions."""
+    return read_content(SHIPPED)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,14 +61,6 @@ def write_files(folder: Path, files: dict[str, bytes]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     return folder
-
-
-def few_questions(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The same files with a hundred training questions a language instead of thousands."""
-    return {
-        name: b"".join(data.splitlines(keepends=True)[:100]) if name.endswith(".tsv") else data
-        for name, data in files.items()
-    }
 
 
 def count_releases(ledger: Ledger) -> int:

@@ -28,7 +28,7 @@ from ivr.releases.disk_cache import MAX_COPIES
 from ivr.releases.drafts import Drafts
 from ivr.releases.live import live_content
 from ivr.releases.store import live_release, pack, publish_release, stored_files
-from tests.line.content.test_loader import SHIPPED, changed
+from tests.releases.draft_files import SHIPPED, changed
 from tests.releases.test_store import NOW, count_releases, write_files
 from tests.support.paths import ROOT
 

@@ -33,7 +33,9 @@ def test_standard_input_is_checked_instead_of_the_file(run):
     result = run("en/cancer", "-", input=CANCER.replace("The number is {breast-health-center}.", "Call 603-555-0199."))
     assert result.exit_code == 1
     assert "is not in the directory" in result.output
-    warned = run("en/cancer", "-", input=CANCER.replace("So the doctors who read the pictures", "Prior to that, doctors"))
+    warned = run(
+        "en/cancer", "-", input=CANCER.replace("So the doctors who read the pictures", "Prior to that, doctors")
+    )
     assert (warned.exit_code, "hard-word" in warned.output) == (0, True)
     assert "cancer.md" in run("en/cancer", "-", input="no fields on top").output
 
