@@ -26,7 +26,7 @@ FHIR = "application/fhir+json"
 
 EXAMPLES, RUNS, STEPS = 12, 25, 8
 # Of bodies in several formats, some of which reach the import.
-BODIES = 40
+BODIES = 100
 QUICK = {
     "deadline": None,
     "derandomize": True,
