@@ -65,7 +65,7 @@ def publish(page: Page, note: str) -> None:
 @pytest.mark.parametrize(
     ("scripts", "name", "old", "new", "keys"),
     [
-        (True, "cancer", "It is natural to ask this.", "It is quite natural to ask this.", ("1", "2")),
+        (True, "cancer", "It is natural to ask this.", "It is good to ask this.", ("1", "2")),
         (False, "more-pictures", "It can be worrying to be asked back.", "Being asked back can worry you.", ("1", "3")),
     ],
     ids=["with scripts", "without scripts"],
