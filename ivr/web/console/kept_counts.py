@@ -20,7 +20,7 @@ MAX_AGE = 45.0
 # At most a twentieth of the time goes into counting, however large the database is.
 REST = 20
 # How long a page waits for a new count if there is none, or if nobody has looked for a while.
-PATIENCE = 0.02
+PATIENCE = 0.01
 # An older count is not shown: nobody has looked since, and it would be of another day.
 SHOWN_FOR = 15 * 60.0
 

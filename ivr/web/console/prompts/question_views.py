@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from datetime import timedelta
 
 from flask import flash, redirect, render_template, request, url_for
@@ -47,6 +48,12 @@ class _Group:
     taught: str = ""
 
 
+# A page is opened again after each group that was taught or ignored, and a thousand questions take a quarter of a second.
+@lru_cache(4)
+def _clusters(questions: tuple[tuple[str, str], ...]) -> list[QuestionCluster]:
+    return cluster_questions(questions)
+
+
 @dataclass(frozen=True)
 class _Questions:
     """The groups, those that are ignored, and how many questions contain a number or an address."""
@@ -59,7 +66,7 @@ class _Questions:
     def of(cls, questions: Sequence[StoredQuestion]) -> _Questions:
         shown = [item for item in questions if not looks_personal(item.words)]
         asked, ignored = (
-            cluster_questions((item.language, item.words) for item in shown if item.is_ignored is is_ignored)
+            _clusters(tuple((item.language, item.words) for item in shown if item.is_ignored is is_ignored))
             for is_ignored in (False, True)
         )
         return cls(asked, ignored, len(questions) - len(shown))
