@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from datetime import timedelta
+from functools import lru_cache
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -48,7 +48,7 @@ class _Group:
     taught: str = ""
 
 
-# A page is opened again after each group that was taught or ignored, and a thousand questions take a quarter of a second.
+# The page is opened again after each group that is taught. A thousand questions take a quarter of a second.
 @lru_cache(4)
 def _clusters(questions: tuple[tuple[str, str], ...]) -> list[QuestionCluster]:
     return cluster_questions(questions)
