@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import signal
@@ -70,6 +71,12 @@ class Served:
 Factory = Callable[[], Served]
 
 
+def _prepare(served: Served) -> None:
+    served.prepare()
+    # A full collection goes through all objects of the program, and stops all threads for a fifth of a second.
+    gc.freeze()
+
+
 def serve(factory: Factory, listener: socket.socket, processes: int) -> None:
     """Serve until SIGTERM or SIGINT, and finish the requests in flight.
 
@@ -95,7 +102,7 @@ async def _run(factory: Factory, listener: socket.socket, number: int, parent: i
     server = Server(Site(served.app, served.counts), served.per_address, served.proxies, console, served.bodies)
     log.log_start("web", pid=os.getpid(), bind=address, port=port, **served.description)
     await server.start(listener)
-    threading.Thread(target=served.prepare, name="prepare", daemon=True).start()
+    threading.Thread(target=_prepare, args=(served,), name="prepare", daemon=True).start()
     # A process whose parent was killed must not keep the port.
     while not stop.is_set() and (not parent or os.getppid() == parent):
         with suppress(TimeoutError):
@@ -127,7 +134,7 @@ async def _run_console(factory: Factory, channel: socket.socket, port: int, numb
     server = Server(Site(served.app, served.counts), served.per_address, served.proxies, bodies=served.bodies)
     server.start_without_listener(port)
     log.get_logger().info("console_process_started", pid=os.getpid(), port=port)
-    threading.Thread(target=served.prepare, name="prepare", daemon=True).start()
+    threading.Thread(target=_prepare, args=(served,), name="prepare", daemon=True).start()
 
     def adopt(sock: socket.socket, received: bytes) -> None:
         asyncio.run_coroutine_threadsafe(server.adopt(sock, received), loop)
