@@ -209,9 +209,7 @@ def running_line(var_dir: Path, *arguments: str, clinic: bool = False, **environ
         until(lambda: line.readyz().get("voice") or process.poll() is not None, "the line to come up", START_SECONDS)
         assert process.poll() is None, f"`infoline run` ended: {process.communicate()[0]}"
         until(lambda: _answers(line.simulator), "the phone network")
-        until(
-            lambda: "Nothing is published" not in line.infoline("prompts", "history").stdout, "a release", START_SECONDS
-        )
+        until(lambda: _has_release(line), "a release", START_SECONDS)
         yield line
     finally:
         if process.poll() is None:

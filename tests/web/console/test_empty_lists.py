@@ -24,7 +24,7 @@ def published(console):
 
 
 def block_of(page: str) -> str:
-    """The part of a page that stands for an empty list: from its start tag to the end tag of the same element."""
+    """The notice that a page shows instead of an empty list, from its start tag to its end tag."""
     start, depth = page.index('<div class="empty">'), 0
     for tag in re.finditer(r"<(/?)div\b", page[start:]):
         depth += -1 if tag[1] else 1

@@ -75,7 +75,7 @@ def test_a_draft_is_neither_published_unseen_nor_stuck(published, ann, bea):
     assert "Ann Example made release 3 live" in page
     assert 'value="kinder"' in page
     assert "The live version of en/goodbye.md changed too" in page
-    # Whoever publishes all the same is refused, and keeps the note.
+    # Publishing anyway is refused, and the note is kept.
     assert "Nothing was published." in publish(bea)
     page = bea.page(DRAFT)
     assert 'value="kinder"' in page

@@ -53,7 +53,7 @@ def test_a_list_replaces_itself_with_what_a_colleague_has_taken_and_what_is_new(
     assert 'Call-backs&nbsp;<span class="tab-count">2' in shown
     first, second = re.findall(r'id="row-(\d)"', shown)
     assert (first, second) == ("2", "1")
-    # What has the focus keeps its id, whoever has taken it.
+    # The focused element keeps its id, even if a colleague has taken the item.
     taken = 'id="take-/work/callbacks/1/claim"'
     assert f'{taken} tabindex="-1"' in shown
     assert taken in console.browser("operator").page("/work")

@@ -1,4 +1,4 @@
-"""What others did after somebody opened the page of the draft, in sentences."""
+"""Sentences about what colleagues changed while a user had the page of the draft open."""
 
 from __future__ import annotations
 
