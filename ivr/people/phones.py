@@ -11,7 +11,7 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from ivr.line.content.costly_numbers import PREMIUM_EXCHANGES
+from ivr.line.content.costly_numbers import PREMIUM_EXCHANGES, has_premium_exchange
 
 
 def _us_pattern() -> str:
@@ -105,14 +105,9 @@ def _parse_by_library(text: str, countries: Sequence[str]) -> PhoneNumber | Phon
         return PhoneFault.INVALID
     if phonenumbers.region_code_for_number(number) not in _regions(tuple(countries)):
         return PhoneFault.FOREIGN
-    if phonenumbers.number_type(number) not in _OF_PEOPLE or _is_premium_exchange(number):
+    if phonenumbers.number_type(number) not in _OF_PEOPLE or has_premium_exchange(number):
         return PhoneFault.SPECIAL
     return PhoneNumber(phonenumbers.format_number(number, PhoneNumberFormat.E164))
-
-
-def _is_premium_exchange(number: phonenumbers.PhoneNumber) -> bool:
-    national = str(number.national_number)
-    return number.country_code == 1 and national[3:6] in PREMIUM_EXCHANGES
 
 
 @lru_cache

@@ -14,8 +14,12 @@ PREMIUM_EXCHANGES = frozenset(("976",))
 def is_premium(number: str) -> bool:
     """Whether a number of the directory is at premium rate."""
     parsed = phonenumbers.parse(number, "US")
-    exchange = str(parsed.national_number)[3:6]
-    return phonenumbers.number_type(parsed) == PhoneNumberType.PREMIUM_RATE or exchange in PREMIUM_EXCHANGES
+    return phonenumbers.number_type(parsed) == PhoneNumberType.PREMIUM_RATE or has_premium_exchange(parsed)
+
+
+def has_premium_exchange(number: phonenumbers.PhoneNumber) -> bool:
+    """Whether a number is in an exchange that is at premium rate in every area of North America."""
+    return number.country_code == 1 and str(number.national_number)[3:6] in PREMIUM_EXCHANGES
 
 
 def foreign_region(config: Config, number: str) -> str:
