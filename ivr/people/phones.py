@@ -107,7 +107,9 @@ def _parse_by_library(text: str, countries: Sequence[str]) -> PhoneNumber | Phon
         return PhoneFault.FOREIGN
     if phonenumbers.number_type(number) not in _OF_PEOPLE or has_premium_exchange(number):
         return PhoneFault.SPECIAL
-    return PhoneNumber(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+    e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    # The library takes more than the fifteen digits of E.164 in some countries.
+    return PhoneNumber(e164) if is_e164(e164) else PhoneFault.INVALID
 
 
 @lru_cache

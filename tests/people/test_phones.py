@@ -56,10 +56,12 @@ def by_library(text: str, countries: tuple[str, ...]) -> str | None:
 @example("+44 20 7946 0958", ("GB", "US"))
 @example("6036683067", ("CA",))
 @example("0300000000000000/", ("DE",))
+@example("20100000000000", ("DE",))
 def test_digits_and_punctuation_are_the_number_that_the_library_reads(text, countries):
     found = parse_phone(text, countries)
     number = found.e164 if isinstance(found, PhoneNumber) else None
-    assume(not (number and FICTION.fullmatch(number)))
+    # A float is read without its fraction, which is a rule of our own as well.
+    assume(not (number and FICTION.fullmatch(number)) and not text.strip().endswith(".0"))
     assert number == by_library(text.strip(), countries)
 
 
