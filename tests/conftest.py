@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, flock
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from typing import TYPE_CHECKING, Any, Generic, LiteralString, TypeVar, cast
 
 import psycopg
 import pytest
 from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 from xdist.scheduler import LoadFileScheduling
 
 from ivr import clock
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from tests.support.network import Network
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
+T = TypeVar("T")
 _DATABASES = count()
 E2E_WITH_OWN_LINE = ("test_run.py", "test_first_look.py", "test_first_look_page.py")
 # Settings of the developer's environment that would point a test at another line, database or queue.
@@ -79,30 +83,34 @@ def _no_health_watch() -> Iterator[None]:
         yield
 
 
+class _LastUsed(Generic[T]):
+    """The values that were used last: of a compiled line, a few dozen megabytes each."""
+
+    def __init__(self, size: int = 8) -> None:
+        self._size, self._values = size, dict[object, T]()
+
+    def get(self, key: object, make: Callable[[], T]) -> T:
+        value = self._values.pop(key) if key in self._values else make()
+        self._values[key] = value
+        if len(self._values) > self._size:
+            del self._values[next(iter(self._values))]
+        return value
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _read_and_compile_once() -> Iterator[None]:
     """Cache contents and compiled lines across tests: they are immutable, and take seconds."""
-    contents: dict[str, Content] = {}
-    lines: dict[tuple[str, str, int | None], CompiledLine] = {}
-    archives: dict[str, bytes] = {}
+    contents, lines, archives = _LastUsed[Content](), _LastUsed[CompiledLine](), _LastUsed[bytes]()
 
     def cached_content(files: Files) -> Content:
-        key = content_digest(files)
-        if key not in contents:
-            contents[key] = read_content(files)
-        return contents[key]
+        return contents.get(content_digest(files), lambda: read_content(files))
 
     def cached_line(content: Content, base_url: str = "", **options: Any) -> CompiledLine:
         key = (content.digest, base_url, options.get("transfer_seconds"))
-        if key not in lines:
-            lines[key] = CompiledLine(content, base_url, **options)
-        return lines[key]
+        return lines.get(key, lambda: CompiledLine(content, base_url, **options))
 
     def cached_archive(files: Files) -> bytes:
-        key = content_digest(files)
-        if key not in archives:
-            archives[key] = pack(files)
-        return archives[key]
+        return archives.get(content_digest(files), lambda: pack(files))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ivr.releases.live.read_content", cached_content)
@@ -252,10 +260,16 @@ class Databases:
     def _emptied(name: str) -> str:
         """Empty a database and rename it, so that threads of the last test cannot write to it."""
         renamed = _unique_name()
-        _admin().execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": name}
-        )
-        _admin().execute(text(f"ALTER DATABASE {name} RENAME TO {renamed}"))
+        _end_sessions(name)
+        # A thread may connect again before it is renamed.
+        for pause in (0.1, 0.5, 2):
+            with suppress(OperationalError):
+                _rename(name, renamed)
+                break
+            time.sleep(pause)
+            _end_sessions(name)
+        else:
+            _rename(name, renamed)
         with psycopg.connect(_url(renamed).replace("+psycopg", "")) as connection:
             connection.execute(_emptying())
         return renamed
@@ -263,6 +277,15 @@ class Databases:
     def drop(self) -> None:
         for name in self._empty:
             _admin().execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def _end_sessions(name: str) -> None:
+    ending = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+    _admin().execute(ending, {"name": name})
+
+
+def _rename(name: str, renamed: str) -> None:
+    _admin().execute(text(f"ALTER DATABASE {name} RENAME TO {renamed}"))
 
 
 @pytest.fixture(scope="session")
@@ -315,7 +338,11 @@ def vault() -> Vault:
 @pytest.fixture(scope="session")
 def content() -> Content:
     """The shipped content of prompts/."""
-    return read_content(read_folder(ROOT / "prompts"))
+    content = read_content(read_folder(ROOT / "prompts"))
+    # It stays until the end: the garbage collector need not look at all its objects again and again.
+    gc.collect()
+    gc.freeze()
+    return content
 
 
 @pytest.fixture(scope="session")

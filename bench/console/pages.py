@@ -37,6 +37,8 @@ LIVE = {
 WITH_LIVE_PART = {"prompts.publishing"}
 DOWNLOADS = {"settings.audit_csv", "reminders.download", "reminders.rows_to_mend", "prompts.listen"}
 _LIVE_PART = re.compile(r'hx-get="([^"]+)" hx-trigger="every')
+# Says how the part looks; without it, the part is sent although nothing has changed.
+_LOOK = re.compile(r"&look=\w+")
 # Files, steps of a sign-in that is under way, and recordings that the shipped prompts do not have.
 LEFT_OUT = {
     "static",
@@ -97,11 +99,12 @@ def pages(console: Flask, upload_id: str) -> Iterator[Page]:
 
 
 def own_part(page: Page, text: str) -> Iterator[Page]:
-    """The part of a page that it replaces by asking for its own address."""
+    """The part of a page that it replaces by asking for its own address: as it is, and as if it had changed."""
     for found in _LIVE_PART.findall(text):
         address = html.unescape(found)
         if address.partition("?")[0] == page.path.partition("?")[0]:
-            yield Page(page.endpoint, address, Kind.LIVE)
+            for each in sorted({address, _LOOK.sub("", address)}):
+                yield Page(page.endpoint, each, Kind.LIVE)
 
 
 def _kind(endpoint: str) -> Kind:

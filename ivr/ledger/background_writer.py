@@ -14,6 +14,7 @@ from collections import deque
 from contextlib import suppress
 from multiprocessing.util import Finalize
 from typing import Any, Generic, TypeVar
+from weakref import WeakMethod
 
 from sqlalchemy import Table
 
@@ -47,9 +48,11 @@ class BackgroundWriter(ABC, Generic[T]):
         self._vault = vault
         self._size = size
         self._start()
-        os.register_at_fork(after_in_child=self._start_in_child)
+        # Weakly, because what is registered cannot be removed.
+        start_in_child = WeakMethod(self._start_in_child)
+        os.register_at_fork(after_in_child=lambda: (start := start_in_child()) and start())
         # Unlike atexit, this also runs at the end of a process that multiprocessing forked, such as a web worker.
-        Finalize(None, self.close, exitpriority=10)
+        self._at_exit = Finalize(None, self.close, exitpriority=10)
 
     @abstractmethod
     def row(self, item: T) -> dict[str, Any]:
@@ -80,6 +83,7 @@ class BackgroundWriter(ABC, Generic[T]):
         """Write all waiting items, within CLOSE_SECONDS, and stop."""
         self._closing.set()
         self._thread.join(CLOSE_SECONDS)
+        self._at_exit.cancel()
 
     def _start(self) -> None:
         self._waiting: deque[T] = deque()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
+from ivr.staff.sign_in_limit import MAX_BY_NAME
 from ivr.web.console.prompts.publishing.jobs import Job, Kind, Outcome
 from tests.browser.pages import PAGES, Scene
 
@@ -113,6 +114,16 @@ def too_large(scene: Scene) -> Page:
     return page
 
 
+def too_many_attempts(scene: Scene) -> Page:
+    """The answer to somebody who has tried a wrong password for one name too often."""
+    page = scene.stranger("/login")
+    for _ in range(MAX_BY_NAME + 1):
+        page.get_by_label("Email address").fill("nobody.else@example.org")
+        page.get_by_label("Password", exact=True).fill("not it, not at all")
+        page.get_by_role("button", name="Sign in", exact=True).click()
+    return page
+
+
 def went_live(scene: Scene) -> Page:
     """The page of a change that is live, as its process leaves it: a real one takes a minute."""
     job = Job(Kind.PUBLISH, 1, "Ruth Okafor", outcome=Outcome.LIVE, release=2)
@@ -131,8 +142,7 @@ def _stored(file: Path, words: str) -> Iterator[None]:
     file.write_text(earlier) if earlier is not None else file.unlink()
 
 
-# How to get to each page, and words of it. Without 429, which locks the address of all browsers for 15 minutes; its
-# template is that of the page of another role.
+# How to get to each page, and words of it.
 REFUSALS: Mapping[str, tuple[Callable[[Scene], Page], str]] = {
     "a text to send": (text_to_send, "It cannot be called back."),
     "a message, shown once": (shown_message, "Back to the page before"),
@@ -154,5 +164,6 @@ REFUSALS: Mapping[str, tuple[Callable[[Scene], Page], str]] = {
     "a note that a colleague changed": (note_conflict, "The stored note:"),
     "a page of another role": (not_for_this_role, "Your role does not include this page."),
     "a file that is too large": (too_large, "larger than 20 MB"),
+    "too many attempts to sign in": (too_many_attempts, "Too many attempts."),
     "words that are live": (went_live, "calls and texts that begin now get the new words"),
 }

@@ -15,7 +15,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import Flask, g, request, session
-from flask_babel import Babel, Domain, get_locale
+from flask_babel import Babel, Domain, get_domain, get_locale
+from markupsafe import Markup
 from werkzeug.utils import cached_property
 
 LANGUAGES = {"en": "English", "es": "Español"}
@@ -67,6 +68,8 @@ def catalog_path(name: str) -> Path:
 def install(app: Flask) -> None:
     """Choose the language of each page."""
     _PoBabel(app, locale_selector=_locale, timezone_selector=lambda: None)
+    # Of a page with a table, Jinja's and Flask-Babel's own calls around each sentence are a quarter of the time.
+    app.jinja_env.globals["_"] = _sentence
 
     @app.before_request
     def remember() -> None:
@@ -87,6 +90,11 @@ def language() -> str:
     # In the browser's order: Werkzeug's best_match would take es before en-US.
     accepted = (tag.partition("-")[0].lower() for tag in request.accept_languages.values())
     return next((name for name in accepted if name in LANGUAGES), "en")
+
+
+def _sentence(message: str, /, **variables: object) -> Markup:
+    """A sentence of a template, in the language of the page, with its variables escaped."""
+    return Markup(get_domain().get_translations().gettext(message)) % variables  # noqa: S704 - from our templates
 
 
 def _locale() -> str:

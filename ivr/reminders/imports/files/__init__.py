@@ -8,7 +8,7 @@ from pathlib import Path
 from ivr.i18n import N_
 from ivr.reminders.imports.errors import RowError
 from ivr.reminders.imports.files.cells import ReadOptions, Row, Source, UnreadableFile, unreadable_file
-from ivr.reminders.imports.files.formats import is_streamed, reader_for
+from ivr.reminders.imports.files.formats import is_harmless, reader_for
 from ivr.reminders.imports.files.json_file import NOT_FHIR, read_json
 from ivr.reminders.imports.files.parent import read_in_child
 from ivr.reminders.imports.files.xlsx import read_xlsx
@@ -28,7 +28,7 @@ def read_rows(
 ) -> Iterator[Row]:
     """Each row of a file with its number. In tables the header is row 1; in JSON the first appointment is row 1.
 
-    Cells beyond the last column name are under EXTRA_CELLS. Warnings about the file are added to `warnings`. A format
+    Cells beyond the last column name are under EXTRA_CELLS. Warnings about the file are added to `warnings`. A file
     that can take much memory or time is read in a child process with limits; `expect` is then called with about how
     many rows there are, or 0. Raises UnreadableFile before the first row for a problem with the whole file, or later
     at a damaged row.
@@ -40,7 +40,7 @@ def read_rows(
                 raise unreadable_file(N_("it is not an XLSX workbook. Leave out --sheet and --hidden-rows."))
             if options.fhir and reader is not read_json:
                 raise unreadable_file(NOT_FHIR)
-            yield from (reader if is_streamed(reader) else read_in_child)(source)
+            yield from (reader if is_harmless(reader, raw) else read_in_child)(source)
     except OSError as error:
         sentence = _OS_ERRORS.get(type(error), _OTHER_OS_ERROR)
         raise unreadable_file(sentence, error=error.strerror or error) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import abort, render_template, request
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, Row
 
 from ivr.feeds.hl7.shape import shape_of
@@ -19,7 +20,7 @@ from ivr.web.console.work.views import blueprint, show_list
 
 
 @blueprint.get("/work/messages")
-def messages() -> str:
+def messages() -> ResponseReturnValue:
     def find(connection: Connection, page: int) -> queries.Page:
         return queries.page_of(connection, message_queries.pending_messages(), page)
 

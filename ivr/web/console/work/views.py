@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from hmac import compare_digest
 from hmac import new as keyed_hash
@@ -19,6 +20,7 @@ from ivr.people.callbacks import forget_completed_callbacks
 from ivr.people.work_claims import Claimant
 from ivr.staff.users import Role
 from ivr.web.console.context import audit, content_or_none, services, staff_user
+from ivr.web.console.filters import ago
 from ivr.web.console.kept_counts import Kept
 from ivr.web.console.people.queries import masked
 from ivr.web.console.security.gate import HTMX
@@ -45,13 +47,13 @@ def _count_landlines(shared: Services) -> int:
 
 
 @blueprint.get("/work")
-def callbacks() -> str:
+def callbacks() -> ResponseReturnValue:
     return show_list("work/callbacks.html", "callbacks", queries.pending_callbacks, _seen_callbacks)
 
 
 @blueprint.get("/work/items", defaults={"kind": "change"})
 @blueprint.get("/work/<any('change', 'cancel', 'wrong-number'):kind>")
-def items(kind: str) -> str:
+def items(kind: str) -> ResponseReturnValue:
     def find(connection: Connection, page: int) -> queries.Page:
         return queries.pending_items(connection, kind, page)
 
@@ -59,7 +61,7 @@ def items(kind: str) -> str:
 
 
 @blueprint.get("/work/landlines")
-def landlines() -> str:
+def landlines() -> ResponseReturnValue:
     def find(connection: Connection, page: int) -> queries.Page:
         return queries.landlines(connection, clock.now(), page)
 
@@ -68,7 +70,7 @@ def landlines() -> str:
 
 
 @blueprint.get("/work/done")
-def done() -> str:
+def done() -> ResponseReturnValue:
     """What was done in the last days, each with a button that undoes it."""
 
     def find(connection: Connection, page: int) -> queries.Page:
@@ -98,32 +100,43 @@ def show_list(
     *,
     is_live: bool = True,
     **values: Any,
-) -> str:
+) -> ResponseReturnValue:
     """A page of a list, or only its part that replaces itself. current: the open tab.
 
-    A part records what the user sees only if it is not what the page showed before.
+    A part records what the user sees only if it is not what the page showed before; if it would look the same as well,
+    the answer is 204, and the page keeps its part.
     """
     page, is_part, ledger = page_number(), bool(request.headers.get(HTMX)), services().ledger
     with ledger.read() as connection:
         rows, more = find(connection, page)
         common = common_values(connection, current, is_part=is_part)
     entries = seen(rows)
-    shown = _name_of(entries)
+    shown, look = _name_of(sorted(entries.items())), _name_of(_looks_of((rows, more), common))
     is_known = is_part and compare_digest(shown.encode(), request.args.get("shown", "").encode())
+    if is_known and look == request.args.get("look"):
+        return "", 204
     if entries and not is_known:
         with ledger.write() as connection:
             for kind, ids in entries.items():
                 audit(connection, kind, **ids)
             forget_completed_callbacks(connection, clock.now())
-    again = url_for(str(request.endpoint), **{**(request.view_args or {}), "page": page, "shown": shown})
+    again = url_for(str(request.endpoint), **{**(request.view_args or {}), "page": page, "shown": shown, "look": look})
     common |= {"is_part": is_part, "again": again if is_live else ""}
     return render_template(template, rows=rows, page=page, more=more, **common, **values)
 
 
-def _name_of(entries: Seen) -> str:
+def _name_of(what: object) -> str:
     """Names what the user sees today. Nobody else can make it, so what a page says that it has shown was recorded."""
-    words = repr((staff_user().id, clock.now().date(), sorted(entries.items())))
+    words = repr((staff_user().id, clock.now().date(), what))
     return keyed_hash(str(services().settings.secret_key).encode(), words.encode(), "sha256").hexdigest()[:24]
+
+
+def _looks_of(page: queries.Page, common: Mapping[str, Any]) -> object:
+    """All that a list is made from: two that have this in common look the same."""
+    (rows, more), content, user = page, common["content"], staff_user()
+    ages = [ago(value) for row in rows for value in row if isinstance(value, datetime)]
+    words = content.digest if content else None, user.role, user.language
+    return [tuple(row) for row in rows], more, ages, common["counts"], words
 
 
 def claimant() -> Claimant:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
 import sys
+import threading
 import zipfile
 
 import pytest
 
 from ivr.reminders.imports.files import ReadOptions, UnreadableFile, parent, read_rows
+from ivr.reminders.imports.files.formats import SMALL_JSON_BYTES
 from tests.support.workbooks import workbook, zip_file
 
 LIST = [("appointment_id", "phone", "starts_at"), ("A1", "603-555-0101", "2026-12-24 10:00")]
@@ -165,9 +168,28 @@ def test_a_file_that_needs_more_memory_than_the_child_has_is_refused(error_of, m
 def test_a_file_that_needs_more_time_than_the_child_has_is_refused(error_of, monkeypatch):
     monkeypatch.setattr(parent, "CPU_SECONDS", 1)
     monkeypatch.setattr(parent, "_command", lambda options: [sys.executable, "-c", BUSY.format(options=options)])
-    assert error_of(b"[]").code == "file_too_complex"
+    assert error_of(LARGE_JSON).code == "file_too_complex"
 
 
+@pytest.mark.parametrize(("more", "in_child"), [(0, False), (1, True)])
+def test_only_json_that_is_not_small_is_read_in_a_child(error_of, monkeypatch, more, in_child):
+    monkeypatch.setattr(parent, "_command", lambda _options: [sys.executable, "-c", "pass"])
+    code = "file_too_complex" if in_child else "file_no_appointments"
+    assert error_of(b"[" + b" " * (SMALL_JSON_BYTES - 2 + more) + b"]").code == code
+
+
+def test_a_pipe_whose_size_nobody_knows_is_read_in_a_child(tmp_path, monkeypatch):
+    monkeypatch.setattr(parent, "_command", lambda _options: [sys.executable, "-c", "pass"])
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(b"[]",))
+    writer.start()
+    with pytest.raises(UnreadableFile) as refused:
+        list(read_rows(tmp_path / "pipe", ReadOptions(), []))
+    writer.join()
+    assert refused.value.error.code == "file_too_complex"
+
+
+LARGE_JSON = b"[" + b" " * SMALL_JSON_BYTES + b"]"
 BUSY = """
 import json, resource
 resource.setrlimit(resource.RLIMIT_CPU, (json.loads('{options}')["cpu"],) * 2)
@@ -203,6 +225,6 @@ def test_the_child_gets_no_settings_and_no_keys(tmp_path, monkeypatch):
     monkeypatch.setenv("PHONE_KEY", "secret")
     code = """import json, os; print(json.dumps(["rows", [[1, dict(os.environ)]]])); print('["end"]')"""
     monkeypatch.setattr(parent, "_command", lambda _options: [sys.executable, "-c", code])
-    (tmp_path / "file").write_bytes(b"[]")
+    (tmp_path / "file").write_bytes(LARGE_JSON)
     ((_, environment),) = read_rows(tmp_path / "file", ReadOptions(), [])
     assert "PHONE_KEY" not in environment
