@@ -35,6 +35,7 @@ _recent = _recent_texts.subquery("recent")
 # One statement: a row for each recent text, and one row without a text if there is none.
 _one = select(literal(1).label("one")).subquery("one")
 _person_and_recent_texts = select(
+    person.c.id.label("person_id"),
     person.c.opted_out_at,
     func.coalesce(person.c.language, _newest_language.correlate(person)).label("language"),
     *_recent.c,
@@ -49,13 +50,15 @@ _answered_texts = _recent_texts.where(
 class SenderProfile:
     """recent: newest first. language: the one chosen, else the newest appointment's. is_new: has never texted before.
 
-    Without the database, only `recent` is known, and `is_known` is False.
+    is_person: whether the database has the number, as it has that of everybody with an appointment. Without the
+    database, only `recent` is known, and `is_known` is False.
     """
 
     recent: list[AnsweredText]
     language: str | None = None
     opted_out_at: datetime | None = None
     is_new: bool = False
+    is_person: bool = False
     is_known: bool = True
 
 
@@ -82,7 +85,8 @@ class ProfileReader:
         self._breaker.reset()
         recent = self._texts.recent(phone_hash, [*rows, *answered], now, text_id)
         known = found[0]
-        return SenderProfile(recent, known.language, known.opted_out_at, is_new=not rows and not recent)
+        is_new, is_person = not rows and not recent, known.person_id is not None
+        return SenderProfile(recent, known.language, known.opted_out_at, is_new=is_new, is_person=is_person)
 
     def _older_answers(self, phone_hash: str, now: datetime) -> Sequence[Any]:
         """Return the answered texts among those before the newest MAX_TEXTS, and among these."""

@@ -289,6 +289,14 @@ def test_two_appointments_at_one_time_are_named_by_their_site_and_two_at_one_sit
     assert stored(sender.app)["answers"] == {"A2": "confirmed", "A3": "confirmed"}
 
 
+def test_an_answer_of_somebody_without_an_appointment_does_not_wait_for_others_to_write(texter) -> None:
+    sender = texter({})
+    with sender.app.extensions["infoline"].ledger.write() as connection:
+        sender.app.extensions["infoline"].ledger.exclusive_lock(connection)
+        (reply,) = sender.texts({"texted": "C"})
+    assert reply.startswith("We do not see an upcoming appointment")
+
+
 def test_a_reply_during_a_silence_is_still_stored(texter) -> None:
     sender = texter({"appointments": [{"appointment_id": "A1", "starts_at": "2026-12-03T09:00-05:00"}]})
     for _ in range(6):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, time, timedelta
-from functools import cache
+from functools import cache, cached_property
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -302,6 +302,11 @@ class Config(_Part):
     @property
     def default_language(self) -> str:
         return next(iter(self.languages))
+
+    @cached_property
+    def own_numbers(self) -> frozenset[str]:
+        """The numbers of the directory, in E.164."""
+        return frozenset(entry.e164 for entry in self.directory)
 
     def entry(self, name: str) -> DirectoryEntry:
         return next(entry for entry in self.directory if entry.id == name)

@@ -107,7 +107,7 @@ class RowReader:
     ) -> None:
         self._now = now
         self._latest = now + _MAX_AHEAD
-        self._own_numbers = own_numbers | {entry.e164 for entry in config.directory}
+        self._own_numbers = own_numbers | config.own_numbers
         self._countries = tuple(config.reminders.countries)
         self._day_first = config.reminders.dates == "day-first"
         self._categories = categories or category_reader(config)

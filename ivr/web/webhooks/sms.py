@@ -90,8 +90,8 @@ def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
 def _receive(services: Services, line: CompiledLine, incoming: IncomingText, *, waits: bool) -> ReceivedText | None:
     """Parse a text. None if it comes from a short code or one of our own numbers, which get no answer."""
     now, sender, config = clock.now(), incoming.sender, line.content.config
-    own_numbers = {incoming.to, services.settings.twilio_from, *(entry.e164 for entry in config.directory)}
-    if not is_e164(sender) or sender in own_numbers:
+    is_ours = sender in config.own_numbers or sender in (incoming.to, services.settings.twilio_from)
+    if not is_e164(sender) or is_ours:
         return None
     phone_hash = services.vault.hash(sender)
     text_id = services.vault.hash(incoming.message_sid or f"{now.isoformat()} {sender}")[:32]
