@@ -104,9 +104,19 @@ def _draw_header(sheet: _Sheet, tree: MenuTree) -> None:
         y = sheet.text(0, y + 2, _wrap(sentence, WIDTH))
     y += 8
     facts = "Seconds to hear" if tree.root.callers is None else "Callers; seconds to hear"
-    for x, heading in ((0.0, "Where keys lead"), (_FACTS_X, facts), (_PERSON_X, "Whom 0 reaches")):
-        sheet.text(x, y, [heading], SMALL, font_weight="bold")
-    sheet.y = y + SMALL * _LEADING + 2
+    # Side by side, and ending in one line.
+    columns = [
+        (x, _wrap(heading, width / _BOLD))
+        for x, width, heading in (
+            (0.0, _TREE_WIDTH, "Where keys lead"),
+            (_FACTS_X, _FACTS_WIDTH, facts),
+            (_PERSON_X, WIDTH - _PERSON_X, "Whom 0 reaches"),
+        )
+    ]
+    bottom = y + max(len(lines) for _, lines in columns) * SMALL * _LEADING
+    for x, lines in columns:
+        sheet.text(x, bottom - len(lines) * SMALL * _LEADING, lines, SMALL, font_weight="bold")
+    sheet.y = bottom + 2
     _draw_rule(sheet)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections import defaultdict
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,8 @@ from click.testing import CliRunner
 
 from ivr.cli import main
 from ivr.line.content.loader import Content, read_content
-from ivr.line.diagram.menu_tree import describe_menu_tree
-from ivr.line.diagram.svg import WIDTH, render_svg
+from ivr.line.diagram.menu_tree import build_menu_tree, describe_menu_tree, with_callers
+from ivr.line.diagram.svg import WIDTH, draw_tree, render_svg
 from tests.line.audio.test_convert import sound, tone
 from tests.line.content.test_loader import SHIPPED
 from tests.support.paths import ROOT
@@ -22,6 +24,8 @@ from tests.support.paths import ROOT
 SVG = "{http://www.w3.org/2000/svg}"
 # Letter is 792 points high; half an inch at each end is left for the printer.
 SHEET_HEIGHT = 720.0
+# How much wider bold letters are, and, as a part of its size, the average letter of a wide font.
+BOLD, AVERAGE_LETTER = 1.12, 0.55
 Files = dict[str, bytes]
 
 
@@ -158,6 +162,20 @@ def test_boxes_do_not_overlap_or_leave_the_sheet(diagram: ET.Element) -> None:
             other for other in edges if other[0] < right and other[2] > left and top < other[3] and bottom > other[1]
         ]
         assert overlapping == [(left, top, right, bottom)]
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_texts_of_one_line_do_not_run_into_each_other(content: Content, language: str) -> None:
+    tree = with_callers(build_menu_tree(content, language), 1_000, {"1": 1_000})
+    lines = defaultdict(list)
+    for text in ET.fromstring(draw_tree(tree, language)).iter(f"{SVG}text"):
+        if text.get("text-anchor") != "middle":
+            lines[text.attrib["y"]].append(text)
+    for texts in lines.values():
+        texts.sort(key=lambda text: number(text, "x"))
+        for text, following in pairwise(texts):
+            size = number(text, "font-size") * (BOLD if text.get("font-weight") else 1)
+            assert number(text, "x") + AVERAGE_LETTER * size * len(text.text or "") < number(following, "x"), text.text
 
 
 def test_titles_and_labels_stay_within_the_height_of_their_box(diagram: ET.Element) -> None:
