@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, flock
@@ -17,8 +18,10 @@ from typing import TYPE_CHECKING, Any, Generic, LiteralString, TypeVar, cast
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy import Connection, Dialect, Engine, create_engine, make_url, text
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.util import LRUCache
 from xdist.scheduler import LoadFileScheduling
 
 from ivr import clock
@@ -98,26 +101,62 @@ class _LastUsed(Generic[T]):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _read_and_compile_once() -> Iterator[None]:
-    """Cache contents and compiled lines across tests: they are immutable, and take seconds."""
+def content() -> Iterator[Content]:
+    """The shipped content of prompts/. Contents and compiled lines are cached: they are immutable, and take seconds."""
     contents, lines, archives = _LastUsed[Content](), _LastUsed[CompiledLine](), _LastUsed[bytes]()
+    folder = ROOT / "prompts"
+    shipped = read_content(read_folder(folder))
+    contents.get(shipped.digest, lambda: shipped)
+
+    def digest_of(files: Files) -> str:
+        return shipped.digest if files is shipped.files else content_digest(files)
+
+    def cached_folder(path: Path) -> Files:
+        return shipped.files if path == folder else read_folder(path)
 
     def cached_content(files: Files) -> Content:
-        return contents.get(content_digest(files), lambda: read_content(files))
+        return contents.get(digest_of(files), lambda: read_content(files))
 
     def cached_line(content: Content, base_url: str = "", **options: Any) -> CompiledLine:
         key = (content.digest, base_url, options.get("transfer_seconds"))
-        return lines.get(key, lambda: CompiledLine(content, base_url, **options))
+        return lines.get(key, lambda: compile_line(content, base_url, **options))
+
+    def compile_line(content: Content, base_url: str, **options: Any) -> CompiledLine:
+        line = CompiledLine(content, base_url, **options)
+        if content is shipped:
+            # It stays until the end: the garbage collector need not look at its objects again and again.
+            gc.collect()
+            gc.freeze()
+        return line
 
     def cached_archive(files: Files) -> bytes:
-        return archives.get(content_digest(files), lambda: pack(files))
+        return archives.get(digest_of(files), lambda: pack(files))
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ivr.releases.live.read_folder", cached_folder)
         patch.setattr("ivr.releases.live.read_content", cached_content)
         for module in ("ivr.releases.disk_cache", "ivr.releases.store"):
             patch.setattr(f"{module}.pack", cached_archive)
         for module in ("ivr.releases.cache", "ivr.cli.doctor"):
             patch.setattr(f"{module}.CompiledLine", cached_line)
+        yield shipped
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compile_statements_once() -> Iterator[None]:
+    """Share the compiled statements of all databases of one kind: each test has an engine of its own."""
+    caches = defaultdict[str, LRUCache[Any, Any]](lambda: LRUCache(2_000))
+    create = Engine.__init__
+
+    def create_and_share(engine: Engine, pool: Any, dialect: Dialect, *arguments: Any, **values: Any) -> None:
+        create(engine, pool, dialect, *arguments, **values)
+        engine._compiled_cache = caches[dialect.name]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "__init__", create_and_share)
+        # They are part of the key of a statement. One server, or one library, is used by all tests.
+        patch.setattr(DefaultDialect, "__eq__", lambda one, other: type(one) is type(other))
+        patch.setattr(DefaultDialect, "__hash__", lambda dialect: hash(type(dialect)))
         yield
 
 
@@ -333,16 +372,6 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
 @pytest.fixture
 def vault() -> Vault:
     return Vault([b"k" * 32])
-
-
-@pytest.fixture(scope="session")
-def content() -> Content:
-    """The shipped content of prompts/."""
-    content = read_content(read_folder(ROOT / "prompts"))
-    # It stays until the end: the garbage collector need not look at all its objects again and again.
-    gc.collect()
-    gc.freeze()
-    return content
 
 
 @pytest.fixture(scope="session")

@@ -63,8 +63,8 @@ def test_more_appointments_than_one_import_takes_are_pulled_page_by_page(clinic,
 
 
 def test_a_pull_of_many_pages_is_read_to_its_end(clinic):
-    with running(booked(300, page_size=1).server()) as fake:
-        assert run_at(clinic, fake, NOW).accepted == 300
+    with running(booked(120, page_size=1).server()) as fake:
+        assert run_at(clinic, fake, NOW).accepted == 120
         fake.searches.clear()
         assert run_at(clinic, fake, NOW + timedelta(minutes=5)).accepted == 0
     assert windows(fake.searches) == []
