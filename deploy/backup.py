@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -28,7 +29,9 @@ from ivr.version import version_text
 
 MANIFEST = "backup.json"
 SQLITE_NAME, POSTGRES_NAME = "database.sqlite3", "database.dump"
-_COMPLETE = "infoline-*Z"
+_COMPLETE, _PARTIAL = "infoline-*Z", ".infoline-*Z.partial"
+# deploy/systemd/infoline-backup.service ends a backup that takes longer.
+_LONGEST_SECONDS = 2 * 3600
 
 
 class BackupError(Exception):
@@ -44,6 +47,8 @@ def main(arguments: list[str]) -> int:
     if options.keep < 1:
         parser.error("--keep must be at least 1")
     set_private_umask()
+    # As Ctrl+C does: a backup that is stopped deletes what it has written.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settings = load(save_keys=False)
         clock.set_shift(settings.clock_shift_seconds)
@@ -51,6 +56,9 @@ def main(arguments: list[str]) -> int:
         made = make_backup(settings, folder)
     except (BackupError, SettingsError, LedgerUnavailable, OSError) as error:
         print(f"No backup was made: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("No backup was made: it was stopped.", file=sys.stderr)
         return 2
     for old in sorted(folder.glob(_COMPLETE))[: -options.keep]:
         shutil.rmtree(old)
@@ -70,6 +78,7 @@ def make_backup(settings: Settings, folder: Path) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = at.strftime(BACKUP_NAME)
     partial, made = folder / f".{name}.partial", folder / name
+    _delete_partial(folder)
     partial.mkdir(mode=0o700)
     try:
         if ledger.is_sqlite:
@@ -89,6 +98,13 @@ def make_backup(settings: Settings, folder: Path) -> Path:
         shutil.rmtree(partial, ignore_errors=True)
         ledger.close()
     return made
+
+
+def _delete_partial(folder: Path) -> None:
+    """Delete what a backup left that was killed long ago."""
+    for path in folder.glob(_PARTIAL):
+        if clock.now().timestamp() - path.stat().st_mtime > _LONGEST_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _copy_sqlite(url: str, target: Path) -> None:
@@ -121,8 +137,13 @@ def run_postgresql(program: str, url: str | None, *arguments: str) -> None:
     except FileNotFoundError:
         raise BackupError(f"{program} is missing: install PostgreSQL's client, of the server's version") from None
     except subprocess.CalledProcessError as error:
-        reason = (str(error.stderr).strip().splitlines() or ["no message"])[-1]
-        raise BackupError(f"{program} failed: {reason}") from None
+        raise BackupError(f"{program} failed: {_reason(str(error.stderr))}") from None
+
+
+def _reason(output: str) -> str:
+    """The first line that names an error: what follows it says where it happened."""
+    lines = output.strip().splitlines() or ["no message"]
+    return next((line for line in lines if "error:" in line.lower()), lines[-1])
 
 
 def _copy_spool(folder: Path, target: Path) -> None:

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from backup import MANIFEST, POSTGRES_NAME, SQLITE_NAME, BackupError, digest, run_postgresql
+from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from ivr import clock
 from ivr.doctor.stopped import HOW_TO_STOP, still_running
@@ -26,6 +28,8 @@ from ivr.ledger.engine import latest_migration
 from ivr.private_files import set_private_umask
 from ivr.settings import Settings, SettingsError, load
 
+# The schema of the tables that a restore replaces, until it is complete.
+_ASIDE = "infoline_replaced"
 INFOLINE = (sys.executable, "-m", "ivr.cli")
 
 
@@ -105,8 +109,7 @@ def _has_tables(url: str) -> bool:
 
 def _restore_database(settings: Settings, backup: Path) -> None:
     if not settings.database_url.startswith("sqlite"):
-        options = ("--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error")
-        run_postgresql("pg_restore", settings.database_url, *options, str(backup / POSTGRES_NAME))
+        _restore_postgresql(settings.database_url, backup / POSTGRES_NAME)
         return
     target = Path(str(make_url(settings.database_url).database)).absolute()
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -118,6 +121,51 @@ def _restore_database(settings: Settings, backup: Path) -> None:
         if path.exists():
             path.rename(path.with_name(f"set-aside-{stamp}-{path.name}"))
     restored.rename(target)
+
+
+def _restore_postgresql(url: str, dump: Path) -> None:
+    """Put the tables aside, restore those of the dump, and delete what was put aside, or take it back.
+
+    Dropping only what the dump has, as pg_restore can, fails if a later migration has added a table that refers to it.
+    """
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            if inspect(connection).get_table_names():
+                connection.execute(text(f"DROP SCHEMA IF EXISTS {_ASIDE} CASCADE"))
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {_ASIDE}"))
+            _move_all(connection, _current_schema(connection), _ASIDE)
+        try:
+            options = ("--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error")
+            run_postgresql("pg_restore", url, *options, str(dump))
+        except BaseException:
+            with engine.begin() as connection:
+                _move_all(connection, _ASIDE, _current_schema(connection))
+                connection.execute(text(f"DROP SCHEMA {_ASIDE}"))
+            raise
+        with engine.begin() as connection:
+            connection.execute(text(f"DROP SCHEMA {_ASIDE} CASCADE"))
+    except DBAPIError as error:
+        raise BackupError(str(error.orig).splitlines()[0]) from None
+    finally:
+        engine.dispose()
+
+
+def _current_schema(connection: Connection) -> str:
+    return str(connection.scalar(text("SELECT current_schema()")))
+
+
+def _move_all(connection: Connection, source: str, target: str) -> None:
+    """Move the tables of a schema, with all that belongs to them, and the functions of triggers to another one."""
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    functions = connection.scalars(
+        text("SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = CAST(:schema AS regnamespace)"),
+        {"schema": quote(source)},
+    ).all()
+    tables = [f"{quote(source)}.{quote(name)}" for name in inspect(connection).get_table_names(source)]
+    for kind, names in (("TABLE", tables), ("FUNCTION", functions)):
+        for name in names:
+            connection.execute(text(f"ALTER {kind} {name} SET SCHEMA {quote(target)}"))
 
 
 def _restore_spool(source: Path, target: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import inspect
 from sqlalchemy import text as sql
 
 from ivr import clock
@@ -24,7 +25,7 @@ from ivr.reminders.outbox.monitor import beat
 from tests.support.clinic import NOW, Clinic, at, row
 from tests.support.network import JANE, LINE, SID, TOKEN, Network
 from tests.support.paths import ROOT
-from tests.support.processes import KEY, environment
+from tests.support.processes import KEY, environment, wait_until
 
 DUE = at(2, -1)
 pytestmark = pytest.mark.processes
@@ -41,11 +42,23 @@ class Installation:
         self.env = environment(folder, **settings)
 
     def run(self, script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        process = self.start(script, *arguments)
+        output, errors = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def start(self, script: str, *arguments: object) -> subprocess.Popen[str]:
         command = [sys.executable, str(ROOT / "deploy" / script), *map(str, arguments)]
         environment = {**self.env, "PYTHONPATH": os.pathsep.join(sys.path)}
-        return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+    def replace_program(self, name: str, script: str) -> None:
+        """Put a shell script in front of a program of the machine."""
+        folder = self.folder / "programs"
+        folder.mkdir()
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+        self.env["PATH"] = f"{folder}{os.pathsep}{self.env.get('PATH', os.environ['PATH'])}"
 
     def back_up(self) -> Path:
         made = self.run("backup.py")
@@ -106,6 +119,59 @@ def test_a_restored_line_resumes_and_repeats_no_text(installation: Installation)
     assert installation.send_due() == 1
     with_the_line = [message for message in installation.carrier.log(NOW - timedelta(days=1))]
     assert len(with_the_line) == 3
+
+
+def test_a_backup_of_before_an_upgrade_is_restored_onto_the_upgraded_tables(installation: Installation) -> None:
+    installation.clinic.import_rows(row(10, DUE))
+    backup = installation.back_up()
+    with installation.clinic.ledger.write() as connection:
+        # What a later migration may add: a table that refers to one of the backup, and an index on that.
+        connection.execute(sql("CREATE TABLE visit_note (id INTEGER, visit INTEGER REFERENCES appointment (id))"))
+        connection.execute(sql("CREATE INDEX later ON appointment (appointment_id, id)"))
+    installation.clinic.ledger.close()
+    restored = installation.run("restore.py", backup, "--replace")
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    installation.reopen()
+    assert installation.clinic.appointment("A10")
+    with installation.clinic.ledger.read() as connection:
+        assert "visit_note" not in inspect(connection).get_table_names()
+        assert "later" not in [index["name"] for index in inspect(connection).get_indexes("appointment")]
+        if not installation.clinic.ledger.is_sqlite:
+            assert inspect(connection).get_schema_names() == ["information_schema", "public"]
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_a_restore_that_fails_half_way_says_why_and_leaves_the_database_as_it_was(installation: Installation) -> None:
+    installation.clinic.import_rows(row(10, DUE))
+    backup = installation.back_up()
+    installation.clinic.import_rows(row(11, DUE))
+    installation.clinic.ledger.close()
+    why = "pg_restore: error: could not execute query: ERROR:  disk full\nCommand was: COPY public.text"
+    installation.replace_program("pg_restore", f"printf '{why}' >&2; exit 1")
+    failed = installation.run("restore.py", backup, "--replace")
+    assert failed.returncode == 2
+    assert "could not execute query: ERROR:  disk full" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    installation.reopen()
+    assert installation.clinic.appointment("A11")
+    assert installation.clinic.ledger.version() == latest_migration()
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_a_backup_that_is_stopped_leaves_nothing_and_one_that_was_killed_is_cleared_away(
+    installation: Installation,
+) -> None:
+    installation.backups.mkdir(mode=0o700)
+    killed = installation.backups / ".infoline-20261101T030000Z.partial"
+    killed.mkdir()
+    os.utime(killed, (0, 0))
+    installation.replace_program("pg_dump", f"touch {installation.folder}/dumping; exec sleep 60")
+    process = installation.start("backup.py")
+    wait_until((installation.folder / "dumping").exists)
+    process.terminate()
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (2, "No backup was made: it was stopped.\n")
+    assert list(installation.backups.iterdir()) == []
 
 
 def test_a_backup_has_no_key_and_is_readable_for_the_lines_user_only(installation: Installation) -> None:
