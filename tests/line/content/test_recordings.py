@@ -14,7 +14,10 @@ from ivr.line.content import recordings as line_recordings
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import LINE_FILE, Content, read_content, read_folder
 from ivr.line.content.recordings import LARGEST_RECORDING, RecordingKey, find_recording_errors
+from ivr.line.content.training_questions import LARGEST_QUESTIONS
+from ivr.line.content.yaml_source import LARGEST_TEXT
 from tests.line.content.test_loader import SHIPPED
+from tests.support.paths import ROOT
 
 R = "recordings/en/"
 GOODBYE = f"{R}goodbye.wav"
@@ -232,4 +235,19 @@ def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
     (tmp_path / "recordings/en").mkdir(parents=True)
     with (tmp_path / GOODBYE).open("wb") as file:
         file.truncate(500_000_000)
-    assert len(read_folder(tmp_path)[GOODBYE]) == LARGEST_RECORDING + 1
+    assert len(read_folder(tmp_path)[GOODBYE]) == LARGEST_QUESTIONS + 1
+
+
+def test_a_file_of_each_kind_is_read_to_its_end_up_to_its_limit(tmp_path: Path) -> None:
+    sizes = {LINE_FILE: LARGEST_TEXT, GOODBYE: LARGEST_RECORDING, "en/questions.tsv": LARGEST_QUESTIONS}
+    for name, size in sizes.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x" * size)
+    assert {name: len(data) for name, data in read_folder(tmp_path).items()} == sizes
+
+
+def test_the_shipped_files_are_read_to_their_ends() -> None:
+    folder = ROOT / "prompts"
+    assert {name: len(data) for name, data in read_folder(folder).items()} == {
+        path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*.*") if path.is_file()
+    }
