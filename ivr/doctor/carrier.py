@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
@@ -15,12 +16,14 @@ from ivr import clock
 from ivr.carrier.clock_skew import WARN_SECONDS, clock_skew
 from ivr.carrier.twilio.account import UNREACHABLE, Account, AccountState, Number, Registration, Service
 from ivr.doctor.result import CARRIER_SECONDS, Line, Result, ok, problem, warning, worst
+from ivr.releases.live import NoRelease
 from ivr.settings import Settings
 
 _SETTLE_CLOCK = "set up NTP, because texts go out at wrong times"
 # https://www.twilio.com/docs/iam/api/account#account-status-values
 _ACTIVE = "active"
 _FALLBACK_BYTES = 65_536
+_DIALED = re.compile(rb"<Number[^>]*>\s*(\+\d{7,15})\s*</Number>")
 _NO_NUMBER = warning("Unknown, because the line's number is not in the account.")
 
 
@@ -136,23 +139,37 @@ def check_fallback(line: Line) -> Result:
     """Whether callers of each number get TwiML of another server while this line cannot answer."""
     numbers, _ = own_numbers(line.account, line.settings)
     by_url = {number.webhooks["voice_fallback_url"]: number.sid for number in numbers}
-    return worst([_judge_fallback(url, sid, line.settings.public_url) for url, sid in by_url.items()] or [_NO_NUMBER])
+    return worst([_judge_fallback(url, sid, line) for url, sid in by_url.items()] or [_NO_NUMBER])
 
 
-def _judge_fallback(url: str, sid: str, public_url: str) -> Result:
-    if urlsplit(url).hostname in (None, urlsplit(public_url).hostname):
+def _judge_fallback(url: str, sid: str, line: Line) -> Result:
+    if urlsplit(url).hostname in (None, urlsplit(line.settings.public_url).hostname):
         return warning(f"{sid} has no fallback on another server: see `infoline doctor --write-fallback`.")
     try:
         with requests.get(url, timeout=CARRIER_SECONDS, stream=True) as response:
-            status, start = response.status_code, response.raw.read(_FALLBACK_BYTES, decode_content=True)
+            status, document = response.status_code, response.raw.read(_FALLBACK_BYTES, decode_content=True)
     except (requests.RequestException, HTTPError) as error:
         return warning(f"The fallback of {sid} does not answer ({type(error).__name__}): start its server.")
-    if status != HTTPStatus.OK or b"<Response" not in start:
+    if status != HTTPStatus.OK or b"<Response" not in document:
         return warning(
             f"The fallback of {sid} is not TwiML (HTTP {status}): put the file of `infoline doctor --write-fallback`"
             " there."
         )
+    if _former_numbers(document, line):
+        return warning(
+            f"The fallback of {sid} dials a number that the directory no longer has: write it again with"
+            " `infoline doctor --write-fallback`."
+        )
     return ok("While the line cannot answer, callers hear a file of another server.")
+
+
+def _former_numbers(document: bytes, line: Line) -> set[str]:
+    """The numbers that a fallback dials and the live directory does not have."""
+    try:
+        directory = line.live().config.own_numbers
+    except NoRelease:
+        return set()
+    return {number.decode() for number in _DIALED.findall(document)} - directory
 
 
 _REGISTRATIONS = {

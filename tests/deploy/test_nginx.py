@@ -162,6 +162,26 @@ def test_a_signed_webhook_arrives_and_only_the_needed_paths_are_open_from_outsid
     assert (check_signature_path(line).level, check_certificate(line).level) == (Level.OK, Level.OK)
 
 
+def test_behind_a_named_balancer_the_address_that_it_saw_decides_who_is_inside(site: Site) -> None:
+    def login_of(client: str) -> int:
+        return site.ask("GET", "/console/login", "", INSIDE, X_Forwarded_For=client)[0]
+
+    # Until the balancer is named, everybody seems to be inside.
+    assert login_of("203.0.113.5") == 200
+    sample = (site.folder / "infoline.conf").read_text()
+    for commented, named in (
+        ("# set_real_ip_from 10.1.2.3;", f"set_real_ip_from {INSIDE};"),
+        ("# real_ip_header X-Forwarded-For;", "real_ip_header X-Forwarded-For;"),
+    ):
+        assert commented in sample
+        sample = sample.replace(commented, named)
+    (site.folder / "infoline.conf").write_text(sample)
+    site.nginx.send_signal(signal.SIGHUP)
+    wait_until(lambda: login_of("203.0.113.5") == 404)
+    assert login_of("10.20.30.40") == 200
+    assert site.ask("GET", "/console/login", "", OUTSIDE, X_Forwarded_For="10.20.30.40")[0] == 404
+
+
 def test_no_turn_is_lost_while_both_web_processes_are_restarted_in_turn(site: Site) -> None:
     statuses: Counter[object] = Counter()
     stopping = threading.Event()
@@ -206,6 +226,11 @@ def test_the_error_log_has_no_number_while_the_web_processes_are_down(site: Site
     assert site.ask("POST", "/sms", "From=%2B16035550123&Body=" + "x" * 70_000, OUTSIDE)[0] == 413
     logs = {path.name: path.read_text() for path in site.folder.glob("*.log") if not path.stem.isdigit()}
     assert "infoline.error.log" in logs
+    # What the runbook looks at: which route failed, and at which web process.
+    assert re.search(
+        rf"POST /voice 502 \S+ 127\.0\.0\.1:({site.ports[0]}|{site.ports[1]})", logs["infoline.access.log"]
+    )
+    assert "GET /console 502" in logs["infoline.access.log"]
     assert {
         name: found for name, text in logs.items() if (found := re.findall(r"603\D{0,3}555\D{0,3}0123", text))
     } == {}

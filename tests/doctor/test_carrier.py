@@ -34,6 +34,7 @@ def line_of(account: FakeAccount, tmp_path: Path, **more: str) -> Line:
     values = {"twilio_from": "+16035550100", **more}
     settings = Settings(
         var_dir=tmp_path,
+        database_url=f"sqlite:///{tmp_path}/infoline.db",
         public_url=PUBLIC,
         twilio_account_sid="AC" + "0" * 32,
         twilio_auth_token="token",
@@ -116,6 +117,19 @@ def test_the_fallback_is_fetched_once(
         line = line_of(account, tmp_path, twilio_from="", twilio_messaging_service_sid=SERVICE_SID)
         result = carrier.check_fallback(line)
     assert (result.level, asked) == (level, ["/F.xml"]), result.sentence
+
+
+@pytest.mark.parametrize(
+    ("number", "level"), [("+16036632180", Level.OK), ("+16036639999", Level.WARNING)], ids=["current", "former"]
+)
+def test_a_fallback_that_dials_a_former_number_is_a_warning(
+    number: str, level: Level, account: FakeAccount, tmp_path: Path
+) -> None:
+    body = f"<Response><Dial timeout='25'><Number>{number}</Number></Dial></Response>".encode()
+    with fallback_server(200, body) as (url, _):
+        account.numbers[0]["voice_fallback_url"] = url
+        result = carrier.check_fallback(line_of(account, tmp_path))
+    assert (result.level, "no longer has" in result.sentence) == (level, level is Level.WARNING)
 
 
 def test_a_fallback_that_does_not_answer_is_a_warning(account: FakeAccount, tmp_path: Path) -> None:
