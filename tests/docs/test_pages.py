@@ -76,7 +76,15 @@ def test_the_pages_name_commands() -> None:
 # Of this project, but no settings of the line: of tests, and a constant of `ivr/shipped.py`.
 OTHER_VARIABLES = {VARIABLE, "TEST_POSTGRES_URL", "DATA_FILES", "OTEL_EXPORTER_OTLP_HEADERS"}
 # Of nginx and PostgreSQL.
-OTHER_NAMES = {"max_fails", "proxy_next_upstream", "pool_mode", "max_connections", "pg_dump", "limit_conn"}
+OTHER_NAMES = {
+    "max_fails",
+    "proxy_next_upstream",
+    "set_real_ip_from",
+    "pool_mode",
+    "max_connections",
+    "pg_dump",
+    "limit_conn",
+}
 OTHER_NAMES |= {"lock_timeout", "idle_in_transaction_session_timeout"}
 OTHER_NAMES |= {"max_parallel_workers_per_gather", "random_page_cost"}
 
