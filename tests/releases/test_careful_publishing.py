@@ -16,6 +16,7 @@ from ivr.cli import main
 from ivr.cli.prompts import publish as publish_command
 from ivr.ledger import Ledger
 from ivr.line.content.loader import LINE_FILE, Content, read_content
+from ivr.line.lint.runner import check_content
 from ivr.releases import rollback
 from ivr.releases import store as store_module
 from ivr.releases.drafts import Drafts
@@ -23,6 +24,7 @@ from ivr.releases.store import publish_folder_if_changed, publish_release
 from tests.releases.draft_files import SHIPPED, changed
 from tests.releases.test_history import check_with, quick_check
 from tests.releases.test_store import NOW, count_releases, write_files
+from tests.support.databases import on_one_database
 
 RENAMED = changed(LINE_FILE, "{id: 2d,", "{id: two-days,")
 SECOND = changed("en/goodbye.md", "Take good care of yourself.", "Take very good care.")
@@ -37,7 +39,7 @@ def folder(ledger: Ledger, ledger_url: str, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(clock, "now", lambda: NOW)
     monkeypatch.setattr(publish_command, "check_files", quick_check)
     monkeypatch.setattr(rollback, "check_content", check_with())
-    monkeypatch.setattr("ivr.line.lint.runner.check_files", quick_check)
+    monkeypatch.setattr("ivr.line.lint.runner.check_content", check_with())
     monkeypatch.setattr("ivr.cli.prompts.draft.check_in_parallel", quick_check)
     publish_folder_if_changed(ledger, read_content(SHIPPED), NOW, "ann")
     return write_files(folder, RENAMED)
@@ -56,6 +58,18 @@ def test_a_script_does_not_publish_a_renamed_reminder_without_yes(folder: Path, 
     assert run("prompts", "publish", "--yes").exit_code == 0
     assert count_releases(ledger) == 2
     assert run("release").exit_code == 0
+
+
+@on_one_database
+def test_a_deployment_publishes_no_folder_that_breaks_a_rule(
+    folder: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ivr.line.lint.runner.check_content", check_content)
+    write_files(folder, changed("en/goodbye.md", "Take good care of yourself.", "Call 603-555-0142."))
+    refused = run("release")
+    assert (refused.exit_code, count_releases(ledger)) == (1, 1), refused.output
+    assert "603-555-0142" in refused.output
+    assert "fix these errors first" in refused.output
 
 
 def test_a_person_is_asked_before_a_draft_with_a_renamed_reminder_goes_live(

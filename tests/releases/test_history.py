@@ -39,12 +39,6 @@ ENDINGS = {"ann": "the calcifications", "bob": "the appointment", "cho": "the me
 Run = Callable[..., Result]
 
 
-@pytest.fixture(scope="module")
-def content() -> Content:
-    """The shipped content with few training questions."""
-    return read_content(SHIPPED)
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return write_files(tmp_path / "prompts", SHIPPED)
@@ -58,7 +52,7 @@ def run(ledger_url: str, ledger: Ledger, folder: Path, tmp_path: Path, monkeypat
     monkeypatch.setattr(clock, "now", lambda: NOW)
     monkeypatch.setattr(releases_command, "check_files", quick_check)
     monkeypatch.setattr(rollback, "check_content", check_with())
-    monkeypatch.setattr("ivr.line.lint.runner.check_files", quick_check)
+    monkeypatch.setattr("ivr.line.lint.runner.check_content", check_with())
     return lambda *arguments, **more: CliRunner().invoke(main, ["prompts", *arguments], **more)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pytest
 from sqlalchemy import event, insert
 
 from ivr.ledger import Ledger
@@ -12,16 +11,10 @@ from ivr.ledger.tables import release as releases
 from ivr.line.content.loader import Content, read_content
 from ivr.releases.history import release_history
 from ivr.releases.store import pack, publish_release
-from tests.releases.draft_files import SHIPPED, changed
+from tests.releases.draft_files import changed
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 SECOND = changed("en/goodbye.md", "Take good care of yourself.", "Take very good care.")
-
-
-@pytest.fixture(scope="module")
-def content() -> Content:
-    """The shipped content with few training questions."""
-    return read_content(SHIPPED)
 
 
 def test_content_that_was_published_twice_is_in_the_history_twice(ledger: Ledger, content: Content) -> None:

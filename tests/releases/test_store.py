@@ -29,7 +29,7 @@ from ivr.releases.store import (
     stored_files,
     unpack,
 )
-from tests.line.content.test_loader import SHIPPED, changed
+from tests.releases.draft_files import SHIPPED, changed
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 SECOND = read_content(changed("en/goodbye.md", "Take good care of yourself.", "Take very good care."))

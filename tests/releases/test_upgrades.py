@@ -28,7 +28,7 @@ from ivr.releases.disk_cache import MAX_COPIES
 from ivr.releases.drafts import Drafts
 from ivr.releases.live import live_content
 from ivr.releases.store import live_release, pack, publish_release, stored_files
-from tests.releases.draft_files import SHIPPED, changed
+from tests.releases.draft_files import SHIPPED, changed, few_questions
 from tests.releases.test_store import NOW, count_releases, write_files
 from tests.support.paths import ROOT
 
@@ -41,6 +41,12 @@ PROMPTS = ROOT / "prompts"
 def first() -> dict[str, bytes]:
     with zipfile.ZipFile(FIRST) as archive:
         return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+
+
+@pytest.fixture(scope="module")
+def few_of_first(first: dict[str, bytes]) -> dict[str, bytes]:
+    """The first release with few training questions, for tests that store it."""
+    return few_questions(first)
 
 
 def store(ledger: Ledger, files: dict[str, bytes]) -> str:
@@ -63,22 +69,23 @@ def test_the_first_release_opens_and_leaves_no_caller_without_help(first) -> Non
 
 
 def test_the_first_release_can_be_rolled_back_to_and_is_served(
-    first, ledger: Ledger, ledger_url: str, content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few_of_first, ledger: Ledger, ledger_url: str, content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store(ledger, first)
+    store(ledger, few_of_first)
     publish_release(ledger, content, NOW, "ann", "", "folder")
     for name, value in {"VAR_DIR": tmp_path / "var", "DATABASE_URL": ledger_url}.items():
         monkeypatch.setenv(name, str(value))
+    digest = content_digest(few_of_first)
     back = CliRunner().invoke(main, ["prompts", "rollback", "1"])
-    assert (back.exit_code, f"Release 3 ({content_digest(first)}) is live" in back.output) == (0, True), back.output
+    assert (back.exit_code, f"Release 3 ({digest}) is live" in back.output) == (0, True), back.output
     live = live_release(ledger)
     assert live
-    assert stored_files(ledger, live.digest) == first
+    assert stored_files(ledger, live.digest) == few_of_first
     releases = ReleaseCache(ledger, tmp_path / "var", PROMPTS, "")
     assert releases.live
-    assert releases.live.digest == content_digest(first)
+    assert releases.live.digest == digest
     restarted = live_content(ledger, tmp_path / "var", write_files(tmp_path / "nothing", {}))
-    assert restarted.digest == content_digest(first)
+    assert restarted.digest == digest
 
 
 def test_a_release_without_a_section_gets_it_from_the_shipped_prompts() -> None:
@@ -232,9 +239,9 @@ def test_ten_old_releases_stay_available_even_to_a_new_process(
         assert cached.live.digest == digests[-1]
 
 
-def test_a_call_that_began_on_the_first_release_continues_on_it(first) -> None:
-    line = CompiledLine(open_release(first, PROMPTS), "https://line.example.org")
+def test_a_call_that_began_on_the_first_release_continues_on_it(few_of_first) -> None:
+    line = CompiledLine(open_release(few_of_first, PROMPTS), "https://line.example.org")
     turn = line.next_turn("en.menu-welcome", Key("1"), lambda _name: True)
-    assert f"/voice/{content_digest(first)}/".encode() in line.document(turn)
+    assert f"/voice/{content_digest(few_of_first)}/".encode() in line.document(turn)
     unchosen = line.next_turn("en.menu-welcome", Key("7"), lambda _name: True)
     assert b"<Say" in line.document(unchosen)

@@ -55,9 +55,18 @@ def parsed(document: bytes) -> ElementTree.Element:
     return ElementTree.fromstring(document)
 
 
+def shape(document: bytes) -> bytes:
+    """A document without its words and addresses: to the schema, all of them are just text."""
+    without_addresses = re.sub(rb' action="[^"]*"', b' action="x"', document)
+    return re.sub(rb">[^<]*[^<\s][^<]*<", b">x<", without_addresses)
+
+
 def test_every_document_is_valid_under_twilios_schema(line: CompiledLine) -> None:
-    errors = {name: schema_errors(document) for name, document in documents(line)}
-    assert len(errors) > 900
+    names = {document: name for name, document in documents(line)}
+    assert len(names) > 900
+    # The schema takes seconds for all documents, which have far fewer shapes.
+    shapes = {shape(document): document for document in names}
+    errors = {names[document]: schema_errors(document) for document in shapes.values()}
     assert {name: reasons for name, reasons in errors.items() if reasons} == {}
 
 
