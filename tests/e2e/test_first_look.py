@@ -11,7 +11,7 @@ import pytest
 
 from ivr.demo.sign_ins import saved_password
 from tests.conftest import LINE_ENV
-from tests.e2e.running import INFOLINE, RunningLine, until
+from tests.e2e.running import INFOLINE, RunningLine, has_release, until
 from tests.support.paths import ROOT
 from tests.support.processes import free_port
 from tests.support.terminal import on_terminal
@@ -90,7 +90,8 @@ def test_the_line_answers_before_its_model_is_trained_and_understands_words_when
         # Somebody who texts the same thing again and again gets no more answers.
         senders = (f"+160355501{number}" for number in range(25, 100))
         until(lambda: "deodorant" in " ".join(line.text(NEW_QUESTION, next(senders))), "an answer with the model")
-        until(lambda: "Nothing" not in line.infoline("prompts", "history").stdout, "a published release")
+        until(lambda: has_release(line), "a published release")
+        assert "Nothing" not in line.infoline("prompts", "history").stdout
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)

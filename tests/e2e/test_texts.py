@@ -4,12 +4,35 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.running import RunningLine, until
 
 pytestmark = pytest.mark.processes
+
+ONE_PER_LINE = ("is it cancer", "5")
+READ_AS_TEXTS = {
+    "six": "the-visit",
+    "number four": "next-steps",
+    "Reply 6": "the-visit",
+    "3 or 4": "ambiguous",
+    "C": "confirmed",
+    "❤️": "automatic",
+    "STOP": "stop",
+}
+THANKS = ("thank you", "Thank you!", "no thank you", "gracias", "ok thank you")
+WHO_IS_THIS = ("who is this?", "quién es usted")
+
+
+@pytest.fixture(scope="module")
+def asked(open_line: RunningLine) -> dict[str, dict[str, Any]]:
+    """What `infoline ask` prints about each question: of one command, because each compiles the line again."""
+    questions = [*ONE_PER_LINE, *READ_AS_TEXTS, *THANKS, *WHO_IS_THIS]
+    result = open_line.infoline("ask", "-", stdin="\n".join(questions))
+    assert result.returncode == 0, result.stderr
+    return dict(zip(questions, map(json.loads, result.stdout.splitlines()), strict=True))
 
 
 def test_a_question_is_answered_with_its_topic(open_line: RunningLine) -> None:
@@ -61,22 +84,13 @@ def test_ask_prints_what_the_line_would_answer_and_why(open_line: RunningLine) -
     assert answer["scores"]["skin-products"] > 50
 
 
-def test_ask_reads_one_question_per_line(open_line: RunningLine) -> None:
-    assert topics(open_line, "is it cancer", "5") == ["cancer", "skin-products"]
+def test_ask_reads_one_question_per_line(asked: dict[str, dict[str, Any]]) -> None:
+    assert [asked[question]["topic"] for question in ONE_PER_LINE] == ["cancer", "skin-products"]
 
 
-def test_ask_reads_numbers_reactions_and_confirmations_as_the_text_line_does(open_line: RunningLine) -> None:
-    asked = {
-        "six": "the-visit",
-        "number four": "next-steps",
-        "Reply 6": "the-visit",
-        "3 or 4": "ambiguous",
-        "C": "confirmed",
-        "❤️": "automatic",
-        "STOP": "stop",
-    }
-    assert topics(open_line, *asked) == list(asked.values())
-    assert open_line.json("ask", "❤️")["reply"] == []
+def test_ask_reads_numbers_reactions_and_confirmations_as_the_text_line_does(asked: dict[str, dict[str, Any]]) -> None:
+    assert {question: asked[question]["topic"] for question in READ_AS_TEXTS} == READ_AS_TEXTS
+    assert asked["❤️"]["reply"] == []
 
 
 def test_a_chosen_language_is_remembered_for_the_number(open_line: RunningLine) -> None:
@@ -95,17 +109,8 @@ def test_a_number_from_a_spanish_reminder_is_answered_in_spanish(open_line: Runn
     assert "desodorante" in open_line.text("5", "+16035550185")[0]
 
 
-def topics(line: RunningLine, *questions: str) -> list[str]:
-    """The topic of each question."""
-    result = line.infoline("ask", "-", stdin="\n".join(questions))
-    return [json.loads(answer)["topic"] for answer in result.stdout.splitlines()]
-
-
-def test_thanks_are_never_an_opt_out(open_line: RunningLine) -> None:
-    thanks = ("thank you", "Thank you!", "no thank you", "gracias", "ok thank you")
-    outcomes = topics(open_line, *thanks)
-    assert len(outcomes) == len(thanks)
-    assert "stop" not in outcomes
+def test_thanks_are_never_an_opt_out(asked: dict[str, dict[str, Any]]) -> None:
+    assert "stop" not in {asked[words]["topic"] for words in THANKS}
 
 
 @pytest.mark.parametrize("words", ["C", "c.", "C thank you", "I confirm", "yes, confirm", "confirmado"])
@@ -133,8 +138,8 @@ def test_an_unknown_question_is_answered_with_the_menu_and_a_number(open_line: R
     assert "603-663-2180" in answer
 
 
-def test_asking_who_this_is_gets_help_and_does_not_opt_out(open_line: RunningLine) -> None:
-    assert topics(open_line, "who is this?", "quién es usted") == ["help", "help"]
+def test_asking_who_this_is_gets_help_and_does_not_opt_out(asked: dict[str, dict[str, Any]]) -> None:
+    assert [asked[words]["topic"] for words in WHO_IS_THIS] == ["help", "help"]
 
 
 def test_an_opt_out_with_a_red_flag_is_confirmed_after_the_emergency_reply(open_line: RunningLine) -> None:

@@ -44,7 +44,8 @@ class Client:
     """A connection to the server. Every read times out."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        # The first answer of a process that starts takes long on a busy machine.
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self._received = bytearray()
 
     def __enter__(self) -> Client:

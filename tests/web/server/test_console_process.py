@@ -13,9 +13,9 @@ import pytest
 from ivr.web.server.console_process import ConsoleProcess, receive_connections
 from tests.support.processes import wait_until
 from tests.support.serving import Client, http_request
-from tests.web.server.test_process import Start, Web, start
+from tests.web.server.test_process import Start, Web, lasting, start
 
-__all__ = ["start"]
+__all__ = ["lasting", "start"]
 
 pytestmark = pytest.mark.processes
 SIGN_IN = http_request("/console/login", method="GET")
@@ -52,6 +52,13 @@ def web(start: Start) -> Web:
     return start().wait()
 
 
+@pytest.fixture(scope="module")
+def prepared(lasting: Web) -> Web:
+    """A process whose console has started before anybody asked for it, for tests that leave both as they were."""
+    wait_until(lambda: console_pids(lasting))
+    return lasting
+
+
 def test_pages_and_calls_share_a_port_and_not_a_process(web: Web) -> None:
     status, headers, body = ask(web, SIGN_IN)
     assert (status, headers["connection"]) == (200, "close")
@@ -65,11 +72,13 @@ def test_pages_and_calls_share_a_port_and_not_a_process(web: Web) -> None:
         wait_until(lambda sample=sample: sample in web.metrics())
 
 
-def test_the_console_is_ready_before_anybody_asks_for_it(web: Web) -> None:
-    wait_until(lambda: console_pids(web))
+def test_the_console_is_ready_before_anybody_asks_for_it(prepared: Web) -> None:
+    assert ask(prepared, SIGN_IN)[0] == 200
+    assert len(console_pids(prepared)) == 1
 
 
-def test_a_request_is_passed_on_however_it_arrives(web: Web) -> None:
+def test_a_request_is_passed_on_however_it_arrives(prepared: Web) -> None:
+    web = prepared
     # Large, in pieces, after another request on the same connection, and with what it announces still to come.
     assert ask(web, *(SIGN_IN[at : at + 20] for at in range(0, len(SIGN_IN), 20)))[0] == 200
     form = http_request("/console/login", b"x=" + b"y" * 1_000_000, Content_Type="application/x-www-form-urlencoded")

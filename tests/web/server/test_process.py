@@ -42,7 +42,7 @@ class Web:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=output, stderr=output)
 
     def wait(self, processes: int = 1) -> Web:
-        wait_until(lambda: self.events().count("process_started") >= processes)
+        wait_until(lambda: self.events().count("process_started") >= processes, 180)
         wait_until(self._listens)
         return self
 
@@ -111,12 +111,20 @@ def start(tmp_path: Path) -> Iterator[Start]:
         web.kill()
 
 
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """A process for all tests of a module that leave it as it was: each start takes seconds."""
+    web = Web(tmp_path_factory.mktemp("lasting"))
+    yield web.wait()
+    web.kill()
+
+
 def test_signed_calls_are_answered_while_strangers_hold_a_thousand_connections_and_a_hundred_half_sent_bodies(
-    start: Start,
+    lasting: Web,
 ) -> None:
     if connection_limit() < 1200:
         pytest.skip("this system permits too few open files")
-    web = start().wait()
+    web = lasting
     half = http_request("/voice", b"abc", X_Twilio_Signature="any", Content_Length=60_000)
     with ExitStack() as held:
         for number in range(1100):
@@ -126,14 +134,14 @@ def test_signed_calls_are_answered_while_strangers_hold_a_thousand_connections_a
         assert [web.call() for _ in range(20)] == [200] * 20
 
 
-def test_the_start_is_logged_without_secrets(start: Start) -> None:
-    web = start().wait()
-    (line,) = [line for line in web.lines() if line["event"] == "process_started"]
-    assert (line["process"], line["bind"], line["port"], line["database"]) == ("web", "127.0.0.1", web.port, "sqlite")
+def test_the_start_is_logged_without_secrets(lasting: Web) -> None:
+    (line,) = [line for line in lasting.lines() if line["event"] == "process_started"]
+    expected = ("web", "127.0.0.1", lasting.port, "sqlite")
+    assert (line["process"], line["bind"], line["port"], line["database"]) == expected
     assert line["version"]
     assert line["release"]
     for name in ("TWILIO_AUTH_TOKEN", "PHONE_KEY"):
-        assert web.env[name] not in web.log.read_text()
+        assert lasting.env[name] not in lasting.log.read_text()
 
 
 def test_a_refused_signature_is_logged_and_counted_even_across_a_restart(start: Start) -> None:
