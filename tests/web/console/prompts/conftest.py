@@ -2,19 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.line.content.loader import read_content, read_folder
 from ivr.line.lint.runner import CheckReport
 from ivr.releases.store import publish_release
 from ivr.web.console.prompts.publishing import job_work, jobs
 from tests.support.clinic import NOW
-from tests.support.paths import ROOT
 from tests.web.console.prompts.support import quick_check, run_here
 
 
 @pytest.fixture
-def published(console):
+def published(console, content):
     """A console whose live words are the shipped ones."""
-    publish_release(console.services.ledger, read_content(read_folder(ROOT / "prompts")), NOW, "release", "", "folder")
+    publish_release(console.services.ledger, content, NOW, "release", "", "folder")
     return console
 
 
