@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from passlib.hash import argon2
 from sqlalchemy import make_url, select, update
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
@@ -100,6 +101,15 @@ class Console:
     def stranger(self) -> FlaskClient:
         """A browser in which nobody has signed in."""
         return self.app.test_client()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _hash_passwords_soon() -> Iterator[None]:
+    """Hash passwords with less memory and fewer rounds: no test is about how long one takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(argon2, "memory_cost", 512)
+        patch.setattr(argon2, "default_rounds", 1)
+        yield
 
 
 @pytest.fixture
