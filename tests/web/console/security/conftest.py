@@ -11,9 +11,8 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, make_url, update
+from sqlalchemy import insert, update
 
-from ivr import clock, create_app
 from ivr.feeds.unread import settle_alarms
 from ivr.ledger.tables import hl7_message, metadata
 from ivr.line.content.loader import Content, read_content
@@ -21,19 +20,15 @@ from ivr.people.callbacks import CallbackRequest, save_callback
 from ivr.people.inbound.unanswered import UnansweredLog, UnansweredQuestion
 from ivr.people.work_items import add_work_item
 from ivr.releases.store import publish_release
-from ivr.settings import load
 from ivr.staff.api_keys import add_api_key
 from ivr.staff.users import Role, add_user
-from ivr.web.console.app import create_console
 from ivr.web.console.context import live_line
 from ivr.web.console.prompts.publishing import jobs
 from ivr.web.console.prompts.publishing.jobs import CHANGE, Job, Jobs, Kind
 from ivr.web.console.reminders.import_work import Desk
 from ivr.web.console.reminders.uploads import Uploads
-from ivr.web.services import Services
-from tests.conftest import LINE_ENV
-from tests.support.clinic import NOW, Clinic, at, csv_text, phone, row, write_empty_ledger
-from tests.web.console.conftest import Browser, Console
+from tests.support.clinic import NOW, Clinic, at, csv_text, phone, row
+from tests.web.console.conftest import Browser, Console, open_console, stop_clock
 from tests.web.console.prompts.support import edit, form_of, send, voice
 from tests.web.console.security.support import VALUES
 from tests.web.console.work.support import unread_message
@@ -67,27 +62,19 @@ class Filled:
 def filled(tmp_path_factory: pytest.TempPathFactory, content: Content) -> Iterator[Filled]:
     """Filled once for all tests of a module: that takes longer than most of them."""
     folder, copied = tmp_path_factory.mktemp("full"), tmp_path_factory.mktemp("copied")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in LINE_ENV:
-            patch.delenv(name, raising=False)
-        patch.setenv("VAR_DIR", str(folder))
-        _without_surprises(patch)
-        settings = load()
-        write_empty_ledger(Path(str(make_url(settings.database_url).database)))
-        services: Services = create_app(settings, doors="twilio").extensions["infoline"]
-        console = Console(create_console(services), services)
-        named = _fill(console, content, folder)
+    with open_console(folder) as console:
+        with pytest.MonkeyPatch.context() as patch:
+            _without_surprises(patch)
+            named = _fill(console, content, folder)
         for name in KEPT_FILES:
             if (folder / name).is_dir():
                 shutil.copytree(folder / name, copied / name)
         yield Filled(console, named, copy_rows(console), copied)
-    services.close()
 
 
 def _without_surprises(patch: pytest.MonkeyPatch) -> None:
     """The time is NOW, and nothing is worked on beside the requests."""
-    patch.setattr(clock, "now", lambda: NOW)
-    patch.setattr(clock, "unshifted_now", lambda: NOW)
+    stop_clock(patch)
     patch.setattr(jobs, "run_process", lambda *_arguments: None)
 
 
