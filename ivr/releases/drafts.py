@@ -26,6 +26,7 @@ from ivr.releases.store import Publication, Release, insert_release, local_time,
 NO_FILE = "-"
 """The version of a file that does not exist."""
 Recorder = Callable[[Connection], None]
+FindFiles = Callable[[Connection, str], Files | None]
 # The bytes of a file, or None to delete it; and the version that they replace, or None for any.
 Version = tuple[bytes | None, str | None]
 
@@ -172,20 +173,27 @@ _COMPARED_EARLIER = N_(
 class Drafts:
     """The draft in a database. `by` is always the name of the person who makes the change.
 
-    zone: the time zone of messages. check: the check to run before publishing; it may use several processes. One
-    object may serve several threads: it unpacks the live release once.
+    zone: the time zone of messages. check: the check to run before publishing; it may use several processes.
+    find_files: the files of the release with a digest. One object may serve several threads: it finds the live release
+    once.
 
     record, of each change: called in its transaction, for the audit log.
     """
 
-    def __init__(self, ledger: Ledger, zone: tzinfo, check: Callable[[Files], CheckReport] = check_now) -> None:
-        self._ledger, self._zone, self._check = ledger, zone, check
+    def __init__(
+        self,
+        ledger: Ledger,
+        zone: tzinfo,
+        check: Callable[[Files], CheckReport] = check_now,
+        find_files: FindFiles = select_files,
+    ) -> None:
+        self._ledger, self._zone, self._check, self._find_files = ledger, zone, check, find_files
         self._last: Draft | None = None
 
     def open(self) -> Draft:
         """The current draft, or an empty one on top of the live release. Raises NoDraft before the first publish."""
         with self._ledger.read() as connection:
-            self._last = _open(connection, self._last)
+            self._last = _open(connection, self._last, self._find_files)
             return self._last
 
     def save(
@@ -355,13 +363,13 @@ class Drafts:
         return local_time(at, self._zone)
 
 
-def _open(connection: Connection, earlier: Draft | None = None) -> Draft:
+def _open(connection: Connection, earlier: Draft | None = None, find_files: FindFiles = select_files) -> Draft:
     """The draft. earlier: one that was opened before; its live files are used if the same release is still live."""
     live = select_live(connection)
     if live and earlier and live.digest == earlier.live.digest:
         files: Files | None = earlier.live_files
     else:
-        stored_files = select_files(connection, live.digest) if live else None
+        stored_files = find_files(connection, live.digest) if live else None
         files = add_required_prompts(stored_files) if stored_files is not None else None
     if live is None or files is None:
         raise NoDraft(sentence(N_("There is no live release to base a draft on: publish the folder first.")))

@@ -6,6 +6,7 @@ import http.server
 import json
 import threading
 import time
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -15,11 +16,16 @@ from joserfc.jwk import RSAKey
 EMAIL, CLIENT, SECRET = "rosa@example.org", "infoline", "a client secret"
 
 
+@cache
+def _key() -> RSAKey:
+    return RSAKey.generate_key(2048, {"kid": "k1"})
+
+
 class Provider:
     """A provider at which everybody is signed in. claims: what it says of the user, over the required claims."""
 
     def __init__(self) -> None:
-        self.key, self.claims = RSAKey.generate_key(2048, {"kid": "k1"}), dict[str, Any]()
+        self.key, self.claims = _key(), dict[str, Any]()
         self.signing_key = self.key
         self.nonce, self.requests = "", list[dict[str, list[str]]]()
         provider = self

@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ivr.i18n import N_, Sentence, sentence
@@ -69,7 +69,7 @@ class Content:
     @cached_property
     def source(self) -> Source:
         """line.yaml with the line number of each value."""
-        return read_yaml(LINE_FILE, decode_text(LINE_FILE, self.files[LINE_FILE]))
+        return _line_source(self.files[LINE_FILE])
 
     @cached_property
     def recordings(self) -> Mapping[RecordingKey, Recording]:
@@ -223,6 +223,19 @@ def content_digest(files: Files) -> str:
     return total.hexdigest()[:12]
 
 
+# Large enough for the live release and the draft, before and after each of a few changes.
+@lru_cache(maxsize=8)
+def _line_source(data: bytes) -> Source:
+    return read_yaml(LINE_FILE, decode_text(LINE_FILE, data))
+
+
+@lru_cache(maxsize=8)
+def read_line_file(data: bytes) -> tuple[Config, Source]:
+    """Read line.yaml, once for all who ask for it: its values are not to be changed. Raises BrokenPrompts."""
+    source = _line_source(data)
+    return read_config(source), source
+
+
 def read_content(files: Files, *, checks_questions: bool = True) -> Content:
     """Read and cross-check all files. Raises BrokenPrompts with every error, not only the first.
 
@@ -307,8 +320,7 @@ def _question_findings(files: Files) -> Iterator[Finding]:
 
 def _read_line(files: Files, findings: list[Finding]) -> tuple[Config | None, Source]:
     try:
-        source = read_yaml(LINE_FILE, decode_text(LINE_FILE, files.get(LINE_FILE, b"")))
-        return read_config(source), source
+        return read_line_file(files.get(LINE_FILE, b""))
     except BrokenPrompts as broken:
         findings += broken.findings
         return None, Source(LINE_FILE)

@@ -11,16 +11,14 @@ from dataclasses import asdict, dataclass, replace
 
 from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.speech import Speech
-from ivr.line.content.config import read_config
 from ivr.line.content.cross_references import find_cross_reference_errors
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.keyword_rules import RED_FLAGS
-from ivr.line.content.loader import LINE_FILE, Content, is_prompt, misnamed_file, outcomes_of
+from ivr.line.content.loader import LINE_FILE, Content, is_prompt, misnamed_file, outcomes_of, read_line_file
 from ivr.line.content.prompt import Prompt, Section, read_prompt
 from ivr.line.content.recordings import find_recording_errors, is_in_recordings_folder
 from ivr.line.content.revisions.translations import check_translation
 from ivr.line.content.training_questions import is_question_file, question_findings
-from ivr.line.content.yaml_source import decode_text, read_yaml
 from ivr.line.lint import limits
 from ivr.line.lint.folder_rules import FOLDER_RULES
 from ivr.line.lint.menu_rules import MENU_RULES
@@ -153,8 +151,7 @@ def _measure_text(content: Content, prompt: Prompt) -> TextMeasure | None:
 def _check_other_file(content: Content, file: str, data: bytes) -> Collection[Finding]:
     """The findings of a file that is not a prompt."""
     if file == LINE_FILE:
-        source = read_yaml(LINE_FILE, decode_text(LINE_FILE, data))
-        config = read_config(source)
+        config, source = read_line_file(data)
         errors = set(find_cross_reference_errors(config, source, content.prompts))
         draft = replace(content, config=config, files={**content.files, LINE_FILE: data})
         # The rules assume that all references resolve.

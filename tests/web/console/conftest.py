@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from passlib.hash import argon2
 from sqlalchemy import make_url, select, update
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
@@ -24,6 +26,7 @@ from ivr.web.console import kept_counts
 from ivr.web.console.app import create_console
 from ivr.web.console.today import waiting
 from ivr.web.services import Services
+from tests.conftest import LINE_ENV
 from tests.support.clinic import NOW, Clinic, write_empty_ledger
 from tests.support.oidc_provider import CLIENT, SECRET, Provider
 
@@ -102,6 +105,15 @@ class Console:
         return self.app.test_client()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _hash_passwords_soon() -> Iterator[None]:
+    """Hash passwords with less memory and fewer rounds: no test is about how long one takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(argon2, "memory_cost", 512)
+        patch.setattr(argon2, "default_rounds", 1)
+        yield
+
+
 @pytest.fixture
 def console(clinic_for_commands: Clinic, monkeypatch: pytest.MonkeyPatch) -> Console:
     """The console of the clinic of `clinic_for_commands`, whose time is NOW."""
@@ -128,17 +140,31 @@ def console_with_provider(clinic_for_commands: Clinic, provider: Provider, monke
     return Console(create_console(services), services)
 
 
-@pytest.fixture(scope="module")
-def console_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """The app of an empty console for all tests of a module, for what no request changes."""
-    folder = tmp_path_factory.mktemp("console")
+@contextmanager
+def open_console(folder: Path) -> Iterator[Console]:
+    """An empty console for several tests."""
     with pytest.MonkeyPatch.context() as patch:
+        for name in LINE_ENV:
+            patch.delenv(name, raising=False)
         patch.setenv("VAR_DIR", str(folder))
         settings = load()
         write_empty_ledger(Path(str(make_url(settings.database_url).database)))
         services: Services = create_app(settings, doors="twilio").extensions["infoline"]
-    yield create_console(services)
+    yield Console(create_console(services), services)
     services.close()
+
+
+def stop_clock(patch: pytest.MonkeyPatch) -> None:
+    """Let the time be NOW."""
+    patch.setattr(clock, "now", lambda: NOW)
+    patch.setattr(clock, "unshifted_now", lambda: NOW)
+
+
+@pytest.fixture(scope="module")
+def console_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The app of an empty console for all tests of a module, for what no request changes."""
+    with open_console(tmp_path_factory.mktemp("console")) as console:
+        yield console.app
 
 
 @pytest.fixture

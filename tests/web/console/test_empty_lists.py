@@ -18,8 +18,8 @@ from tests.web.console.security.support import addresses
 
 
 @pytest.fixture
-def published(console):
-    publish_release(console.services.ledger, read_content(read_folder(ROOT / "prompts")), NOW, "release", "", "folder")
+def published(console, content):
+    publish_release(console.services.ledger, content, NOW, "release", "", "folder")
     return console
 
 
@@ -61,9 +61,9 @@ def test_who_may_not_upload_sees_no_link_to_it(published):
     assert "upload" not in block.replace("upload a newer file", "")
 
 
-def test_a_year_without_closed_days_says_how_to_close_one(published):
+def test_a_year_without_closed_days_says_how_to_close_one(published, content):
     nurse, path = published.browser("operator"), "/prompts/hours?year=2027"
-    for day in closed_days(read_content(read_folder(ROOT / "prompts")).config.holidays, 2027):
+    for day in closed_days(content.config.holidays, 2027):
         form = {"version": form_of(nurse.page(path))["version"], "year": "2027", "day": day.isoformat()}
         assert nurse.post("/prompts/hours/days", {**form, "action": "open"}).status_code == 303
     block = block_of(nurse.page(path))

@@ -10,7 +10,6 @@ from babel.dates import get_month_names
 from flask import session
 from flask_security import login_user
 
-from ivr.line.content.loader import read_content, read_folder
 from ivr.people.audit import AuditKind
 from ivr.releases.store import publish_release
 from ivr.reminders.imports.errors import ERROR_SENTENCES, WARNING_SENTENCES, row_error, row_warning
@@ -22,7 +21,6 @@ from ivr.web.console.settings.audit_words import _WORDS as AUDIT_WORDS
 from ivr.web.console.today.alarm_words import words_of_alarm
 from ivr.web.console.words import translated
 from tests.support.clinic import NOW, at, csv_text, row
-from tests.support.paths import ROOT
 from tests.web.console.reminders.upload_support import upload
 
 SIGN_IN = {"en": "Sign in", "es": "Iniciar sesión"}
@@ -126,9 +124,8 @@ def test_numbers_keep_the_commas_of_the_united_states(console_app):
         assert console_app.jinja_env.filters["number"](1234567) == "1,234,567"
 
 
-def test_months_of_the_calendar_are_spanish(console, spanish):
-    shipped = read_content(read_folder(ROOT / "prompts"))
-    publish_release(console.services.ledger, shipped, NOW, "release", "", "folder")
+def test_months_of_the_calendar_are_spanish(console, spanish, content):
+    publish_release(console.services.ledger, content, NOW, "release", "", "folder")
     page = spanish.page("/prompts/hours")
     assert all(f"<caption>{name}</caption>" in page for name in get_month_names(locale="es").values())
 

@@ -9,14 +9,12 @@ from html.parser import HTMLParser
 import pytest
 from babel.support import NullTranslations
 
-from ivr.line.content.loader import read_content, read_folder
 from ivr.people.callbacks import CallbackRequest, save_callback
 from ivr.people.work_items import add_work_item
 from ivr.releases.store import publish_release
 from ivr.staff.users import set_language, users
 from ivr.web.console import language
 from tests.support.clinic import NOW, Clinic, at, csv_text, row
-from tests.support.paths import ROOT
 from tests.web.console.reminders.upload_support import upload
 
 OPEN, CLOSE = "⟦", "⟧"
@@ -87,11 +85,10 @@ def untranslated(page: str, data: re.Pattern[str]) -> list[str]:
 
 
 @pytest.fixture
-def clinic(clinic_for_commands: Clinic, console, monkeypatch) -> Clinic:
+def clinic(clinic_for_commands: Clinic, console, content, monkeypatch) -> Clinic:
     """A clinic with some of everything that a page may show."""
     monkeypatch.setattr(language, "read_catalog", lambda _name: Brackets())
-    shipped = read_content(read_folder(ROOT / "prompts"))
-    publish_release(console.services.ledger, shipped, NOW, "Rosa", "", "folder")
+    publish_release(console.services.ledger, content, NOW, "Rosa", "", "folder")
     clinic = clinic_for_commands
     clinic.import_rows(*(row(number, at(number), first_name="Rosa", language="es") for number in (1, 2, 3, 10)))
     clinic.claim(NOW + timedelta(days=1))

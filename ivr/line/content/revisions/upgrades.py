@@ -9,15 +9,23 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
-from ivr.line.content.config import read_config
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.front_matter import read_fields, replace_fields
-from ivr.line.content.loader import LINE_FILE, Content, Files, content_digest, read_content, read_folder
+from ivr.line.content.loader import (
+    LINE_FILE,
+    Content,
+    Files,
+    content_digest,
+    read_content,
+    read_folder,
+    read_line_file,
+)
 from ivr.line.content.prompt import Prompt, read_prompt
 from ivr.line.content.required_prompts import required_prompts
 from ivr.line.content.yaml_source import decode_text, read_yaml
@@ -68,7 +76,8 @@ def add_required_prompts(files: Files) -> dict[str, bytes]:
     """The files of a release, with the prompts that this version requires and an earlier one did not, as shipped."""
     added: dict[str, bytes] = {}
     with suppress(BrokenPrompts):
-        added |= _missing_prompts(files, read_folder(shipped_prompts()))
+        # Of most releases, nothing is missing, and the shipped folder need not be read.
+        added |= _missing_prompts(files, cache(lambda: read_folder(shipped_prompts())))
     return {**files, **added}
 
 
@@ -76,7 +85,7 @@ def upgrade_files(files: Files, shipped: Files) -> dict[str, bytes]:
     """The files in a form that this version can read. A file that cannot be upgraded is unchanged."""
     upgraded = {name: _upgrade_values(name, data) for name, data in files.items()}
     with suppress(BrokenPrompts):
-        upgraded |= dict(_missing_prompts(upgraded, shipped))
+        upgraded |= dict(_missing_prompts(upgraded, lambda: shipped))
     return upgraded
 
 
@@ -116,24 +125,29 @@ def _convert(value: Any, path: tuple[str, ...], convert: Callable[[Any], Any]) -
             del value[key]
 
 
-def _missing_prompts(files: Files, shipped: Files) -> Iterator[tuple[str, bytes]]:
+def _missing_prompts(files: Files, read_shipped: Callable[[], Files]) -> Iterator[tuple[str, bytes]]:
     """The files to which a required prompt or section must be added, with its text from the shipped prompts.
 
     A language that is not shipped borrows from the first one that is: hearing English is better than a dropped call.
     """
-    config = read_config(read_yaml(LINE_FILE, decode_text(LINE_FILE, files.get(LINE_FILE, b""))))
+    config, _ = read_line_file(files.get(LINE_FILE, b""))
     for name, headings in required_prompts(config).items():
         for language in config.languages:
             file = f"{language}/{name}.md"
+            prompt = _read(file, files)
+            missing = [
+                heading for heading in headings if heading in _BORROWABLE and prompt and not _text(prompt, heading)
+            ]
+            if (prompt and not missing) or (prompt is None and file in files):
+                continue
+            shipped = read_shipped()
             others = sorted(other for other in shipped if other.endswith(f"/{name}.md") and other != file)
             substitute = next(filter(None, (_read(other, shipped) for other in (file, *others))), None)
-            prompt = _read(file, files)
-            if substitute is None or (prompt is None and file in files):
+            if substitute is None:
                 continue
             if prompt is None:
                 yield file, shipped[substitute.file]
                 continue
-            missing = [heading for heading in headings if heading in _BORROWABLE and not _text(prompt, heading)]
             texts = {heading: _text(substitute, heading) for heading in missing}
             added = [f"\n\n## {heading}\n\n{text}\n" for heading, text in texts.items() if text]
             if added:

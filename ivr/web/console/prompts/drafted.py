@@ -12,9 +12,11 @@ from sqlalchemy import Connection
 from ivr import clock
 from ivr.i18n import N_
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import Content, is_prompt, reread_content
+from ivr.line.content.loader import Content, Files, is_prompt, reread_content
 from ivr.people.audit import AuditKind, record
-from ivr.releases.drafts import Draft, Drafts, Recorder
+from ivr.releases.cache import ReleaseCache
+from ivr.releases.drafts import Draft, Drafts, FindFiles, Recorder
+from ivr.releases.store import select_files
 from ivr.web.console.context import actor, live_line, services
 from ivr.web.console.words import gettext
 
@@ -36,8 +38,19 @@ def _kept() -> _Kept:
     kept: _Kept | None = current_app.extensions.get(_EXTENSION)
     zone = live_line().content.config.zone
     if kept is None or kept.zone != zone:
-        kept = current_app.extensions[_EXTENSION] = _Kept(Drafts(services().ledger, zone), zone)
+        drafts = Drafts(services().ledger, zone, find_files=_find_files(services().releases))
+        kept = current_app.extensions[_EXTENSION] = _Kept(drafts, zone)
     return kept
+
+
+def _find_files(releases: ReleaseCache) -> FindFiles:
+    """From memory if the line serves the release: unpacking it takes as long as a page."""
+
+    def find(connection: Connection, digest: str) -> Files | None:
+        line = releases.loaded(digest)
+        return line.content.files if line else select_files(connection, digest)
+
+    return find
 
 
 def drafts() -> Drafts:

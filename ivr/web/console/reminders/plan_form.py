@@ -9,11 +9,11 @@ from datetime import time, timedelta
 from functools import lru_cache
 from itertools import chain, count
 
-from ivr.line.content.config import ReminderRules, ReminderStep, read_config
+from ivr.line.content.config import ReminderRules, ReminderStep
 from ivr.line.content.findings import BrokenPrompts, Finding
-from ivr.line.content.loader import LINE_FILE, Files, read_content
+from ivr.line.content.loader import LINE_FILE, Files, read_content, read_line_file
 from ivr.line.content.yaml_edit import append_item, remove_item, set_value
-from ivr.line.content.yaml_source import Path, decode_text, read_yaml
+from ivr.line.content.yaml_source import Path, decode_text
 from ivr.line.lint.plan_rules import names_of_the_test, steps_over_the_limit
 from ivr.web.console.words import gettext
 
@@ -76,7 +76,7 @@ NEW = StepFields()
 def rules_of(data: bytes) -> ReminderRules | None:
     """The plan in a line.yaml; None if it cannot be read."""
     try:
-        return read_config(read_yaml(LINE_FILE, decode_text(LINE_FILE, data))).reminders
+        return read_line_file(data)[0].reminders
     except BrokenPrompts:
         return None
 

@@ -9,12 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 
 from ivr.line.audio.convert import RATE, encode_wav
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import Files, read_content
 from ivr.line.lint.runner import CheckReport
+from ivr.releases.drafts import Drafts
+from ivr.releases.store import select_files
 from ivr.web.console.prompts.publishing.job_work import Worker
 from ivr.web.console.prompts.publishing.jobs import Jobs
 from tests.web.console.conftest import Browser, Console
@@ -35,6 +38,18 @@ def form_of(page: str, form: str = "") -> MultiDict[str, str]:
         if match[1] not in ("csrf_token", "confirmed"):
             fields.add(match[1], html.unescape(match[2]))
     return fields
+
+
+def drafted(console: Console) -> dict[str, bytes]:
+    """The files of the draft."""
+    releases = console.services.releases
+    assert releases.live
+
+    def find(connection: Connection, digest: str) -> Files | None:
+        line = releases.loaded(digest)
+        return line.content.files if line else select_files(connection, digest)
+
+    return Drafts(console.services.ledger, releases.live.content.config.zone, find_files=find).open().files
 
 
 def words_form(browser: Browser, path: str = GOODBYE) -> MultiDict[str, str]:

@@ -14,16 +14,11 @@ from ivr.line.content.loader import LINE_FILE, read_content, read_folder
 from ivr.line.content.revisions.translations import outdated_translations
 from ivr.line.content.yaml_edit import replace_value
 from ivr.line.content.yaml_source import read_yaml
-from ivr.releases.drafts import Drafts
 from tests.support.paths import ROOT
-from tests.web.console.prompts.support import form_of
+from tests.web.console.prompts.support import drafted, form_of
 
 HOURS, MENUS = "/prompts/hours", "/prompts/menus"
 SHIPPED = read_folder(ROOT / "prompts")
-
-
-def drafted(console):
-    return Drafts(console.services.ledger, console.services.releases.live.content.config.zone).open().files
 
 
 def config_of(console):
@@ -74,8 +69,8 @@ def test_the_name_of_an_office_is_saved_in_each_language_and_the_next_calls_say_
     assert "Scheduling: rooms 1, 2 {north}" in nurse.page(HOURS)
 
 
-def test_the_same_hours_save_nothing(published):
-    nurse = published.browser("operator")
+def test_the_same_hours_save_nothing(published_once):
+    nurse = published_once.browser("operator")
     assert nurse.post(HOURS, hours_form(nurse)).status_code == 303
     assert "The draft changes nothing" in nurse.page("/prompts/draft")
 
@@ -97,8 +92,8 @@ def test_the_same_hours_save_nothing(published):
         ("number", "242-555-0140", "The number of Central Scheduling belongs to another country (BS)"),
     ],
 )
-def test_wrong_hours_and_numbers_get_a_sentence_beside_the_field(published, field, value, sentence):
-    nurse = published.browser("operator")
+def test_wrong_hours_and_numbers_get_a_sentence_beside_the_field(published_once, field, value, sentence):
+    nurse = published_once.browser("operator")
     answer = nurse.post(HOURS, hours_form(nurse) | {f"central-scheduling-{field}": value})
     page = answer.get_data(as_text=True)
     assert answer.status_code == 400
@@ -115,7 +110,7 @@ def days_form(browser, **more):
     return {"version": re.search(r'name="version" value="(\w+)"', page)[1], "year": "2027", **more}
 
 
-def test_days_are_closed_opened_and_confirmed(published):
+def test_days_are_closed_opened_and_confirmed(published, content):
     nurse, path = published.browser("operator"), f"{HOURS}/days"
     steps = [("close", "2027-12-24"), ("open", "2027-07-04"), ("open", "2027-12-24"), ("close", "2027-07-04")]
     states = []
@@ -124,15 +119,15 @@ def test_days_are_closed_opened_and_confirmed(published):
         rule = config_of(published).holidays
         states.append((is_holiday(rule, date(2027, 12, 24)), is_holiday(rule, date(2027, 7, 4))))
     assert states == [(True, True), (True, False), (False, False), (False, True)]
-    assert closed_days(config_of(published).holidays, 2027) == closed_days(read_content(SHIPPED).config.holidays, 2027)
+    assert closed_days(config_of(published).holidays, 2027) == closed_days(content.config.holidays, 2027)
     assert nurse.post(path, days_form(nurse, action="confirm")).status_code == 303
     assert config_of(published).holidays.confirmed == 2027
     assert nurse.post(path, days_form(nurse, version="x", action="confirm")).status_code == 409
 
 
 @pytest.mark.parametrize("day", ["", "x", "1900-01-01", "9999-12-31", "2027-02-30"])
-def test_what_is_no_day_of_the_next_years_is_refused(published, day):
-    nurse = published.browser("operator")
+def test_what_is_no_day_of_the_next_years_is_refused(published_once, day):
+    nurse = published_once.browser("operator")
     answer = nurse.post(f"{HOURS}/days", days_form(nurse, action="close", day=day), follow_redirects=True)
     assert "Enter a day" in answer.get_data(as_text=True)
     assert nurse.get(f"{HOURS}?year={day}").status_code == 200
@@ -169,8 +164,8 @@ def test_a_day_of_the_calendar_gets_other_hours_and_its_usual_ones_back(publishe
 
 
 @pytest.mark.parametrize(("opens", "closes"), [("", ""), ("12:00", "08:00"), ("soon", "late"), ("08:00", "08:00")])
-def test_hours_of_a_day_that_are_none_get_a_sentence_and_stay_in_their_fields(published, opens, closes):
-    nurse = published.browser("operator")
+def test_hours_of_a_day_that_are_none_get_a_sentence_and_stay_in_their_fields(published_once, opens, closes):
+    nurse = published_once.browser("operator")
     sent = days_form(nurse, action="hours", day="2027-12-23", opens=opens, closes=closes)
     answer = nurse.post(f"{HOURS}/days", sent)
     page = answer.get_data(as_text=True)
@@ -181,8 +176,8 @@ def test_hours_of_a_day_that_are_none_get_a_sentence_and_stay_in_their_fields(pu
 
 
 @pytest.mark.parametrize("day", ["x", "1900-01-01", "2027-02-30", "9999-12-31"])
-def test_a_day_outside_the_calendar_has_no_page(published, day):
-    assert published.browser("scheduler").get(f"{HOURS}/days/{day}").status_code == 404
+def test_a_day_outside_the_calendar_has_no_page(published_once, day):
+    assert published_once.browser("scheduler").get(f"{HOURS}/days/{day}").status_code == 404
 
 
 def move(browser, **more):
@@ -190,34 +185,32 @@ def move(browser, **more):
     return browser.post(f"{MENUS}/move", {"stamp": stamp, "menu": "welcome", "key": "1", "to": "2", **more})
 
 
-def test_a_choice_moves_with_its_words_in_every_language(published):
+def test_a_choice_moves_with_its_words_in_every_language(published, content):
     nurse = published.browser("operator")
     assert move(nurse).status_code == 303
-    content = read_content(drafted(published))
-    assert content.config.menus["welcome"].choices["1"] == "central-scheduling"
-    assert content.prompt("en", "welcome").choices["1"] == "For appointments"
-    assert content.prompt("en", "welcome").choices["2"] == "About calcifications"
-    before = read_content(SHIPPED)
-    assert content.prompt("es", "welcome").choices["1"] == before.prompt("es", "welcome").choices["2"]
-    assert outdated_translations(content) == outdated_translations(before)
+    moved = read_content(drafted(published))
+    assert moved.config.menus["welcome"].choices["1"] == "central-scheduling"
+    assert moved.prompt("en", "welcome").choices["1"] == "For appointments"
+    assert moved.prompt("en", "welcome").choices["2"] == "About calcifications"
+    assert moved.prompt("es", "welcome").choices["1"] == content.prompt("es", "welcome").choices["2"]
+    assert outdated_translations(moved) == outdated_translations(content)
     assert "<svg" in nurse.page(f"{MENUS}?language=es")
     assert move(nurse, key="2", to="1").status_code == 303
     assert drafted(published) == SHIPPED
 
 
 @pytest.mark.parametrize(("key", "to", "former"), [("1", "4", "2341"), ("4", "1", "4123"), ("3", "2", "1324")])
-def test_the_choices_between_keep_their_order(published, key, to, former):
+def test_the_choices_between_keep_their_order(published, content, key, to, former):
     nurse = published.browser("operator")
-    before = read_content(SHIPPED)
     assert move(nurse, key=key, to=to).status_code == 303
-    content = read_content(drafted(published))
+    moved = read_content(drafted(published))
     for language in ("en", "es"):
-        words = before.prompt(language, "welcome").choices
-        assert content.prompt(language, "welcome").choices == words | {
+        words = content.prompt(language, "welcome").choices
+        assert moved.prompt(language, "welcome").choices == words | {
             new: words[old] for new, old in zip("1234", former, strict=True)
         }
-    choices = before.config.menus["welcome"].choices
-    assert [content.config.menus["welcome"].choices[new] for new in "1234"] == [choices[old] for old in former]
+    choices = content.config.menus["welcome"].choices
+    assert [moved.config.menus["welcome"].choices[new] for new in "1234"] == [choices[old] for old in former]
 
 
 @pytest.mark.parametrize(
@@ -231,14 +224,14 @@ def test_the_choices_between_keep_their_order(published, key, to, former):
         ({"stamp": "x"}, 409),
     ],
 )
-def test_a_move_that_is_not_possible_changes_nothing(published, more, status):
-    nurse = published.browser("operator")
+def test_a_move_that_is_not_possible_changes_nothing(published_once, more, status):
+    nurse = published_once.browser("operator")
     assert move(nurse, **more).status_code == status
     assert "The draft changes nothing" in nurse.page("/prompts/draft")
 
 
-def test_schedulers_look_at_hours_and_menus_only(published):
-    scheduler = published.browser("scheduler")
+def test_schedulers_look_at_hours_and_menus_only(published_once):
+    scheduler = published_once.browser("scheduler")
     assert "Save hours" not in scheduler.page(HOURS)
     assert "<form method" not in scheduler.page(f"{HOURS}/days/2027-12-23").partition("<main")[2]
     assert "Move" not in scheduler.page(MENUS)

@@ -8,8 +8,8 @@ from ivr.line.content.loader import LINE_FILE, read_content, read_folder
 from ivr.line.nlu.matcher import MatchResult
 from ivr.line.nlu.spoken_input import SpokenInput
 from tests.support.paths import ROOT
-from tests.web.console.prompts.support import form_of
-from tests.web.console.prompts.test_line import HOURS, config_of, drafted, hours_form
+from tests.web.console.prompts.support import drafted, form_of
+from tests.web.console.prompts.test_line import HOURS, config_of, hours_form
 
 ADD = f"{HOURS}/offices/add"
 SHIPPED = read_folder(ROOT / "prompts")
@@ -104,7 +104,8 @@ def test_an_office_to_which_callers_are_sent_stays(published, nurse):
         ("closes", "", "Enter from when to when it is open"),
     ],
 )
-def test_a_wrong_office_gets_a_sentence_and_keeps_its_fields(nurse, field, value, sentence):
+def test_a_wrong_office_gets_a_sentence_and_keeps_its_fields(published_once, field, value, sentence):
+    nurse = published_once.browser("operator")
     answer = nurse.post(ADD, office_form(nurse, **{field: value}))
     page = answer.get_data(as_text=True)
     assert answer.status_code == 400

@@ -143,8 +143,8 @@ def test_a_job_whose_process_ended_early_says_so(published, monkeypatch):
     assert "The draft changes nothing" not in nurse.page("/prompts/draft")
 
 
-def test_the_check_runs_in_a_process_of_its_own(console):
-    publish_release(console.services.ledger, read_content(read_folder(ROOT / "prompts")), NOW, "release", "", "folder")
+def test_the_check_runs_in_a_process_of_its_own(console, content):
+    publish_release(console.services.ledger, content, NOW, "release", "", "folder")
     nurse = console.browser("operator")
     edit(nurse)
     assert nurse.post("/prompts/draft/check").status_code == 303

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, update
 
 from ivr.feeds.unread import settle_alarms
 from ivr.ledger.tables import hl7_message, metadata
-from ivr.line.content.loader import read_content, read_folder
+from ivr.line.content.loader import Content, read_content
 from ivr.people.callbacks import CallbackRequest, save_callback
 from ivr.people.inbound.unanswered import UnansweredLog, UnansweredQuestion
 from ivr.people.work_items import add_work_item
@@ -23,33 +28,93 @@ from ivr.web.console.prompts.publishing.jobs import CHANGE, Job, Jobs, Kind
 from ivr.web.console.reminders.import_work import Desk
 from ivr.web.console.reminders.uploads import Uploads
 from tests.support.clinic import NOW, Clinic, at, csv_text, phone, row
-from tests.support.paths import ROOT
-from tests.web.console.conftest import Browser, Console
+from tests.web.console.conftest import Browser, Console, open_console, stop_clock
 from tests.web.console.prompts.support import edit, form_of, send, voice
 from tests.web.console.security.support import VALUES
 from tests.web.console.work.support import unread_message
 
 RECORDING = "/prompts/en/cancer/recordings/cancer-1"
+# What requests change beside the database.
+KEPT_FILES = ("doctor", "kept-forms", "kept-sounds", "prompt-jobs", "uploads")
 INVITED, AUTHOR = 1, 2
 """The ids of the first users: one who has not signed in yet, and the nurse who has changed the draft."""
 
 
+@dataclass(frozen=True)
+class Filled:
+    """A console with one of everything, and a copy of what it keeps. named: what only chance names."""
+
+    console: Console
+    named: dict[str, str]
+    rows: sqlite3.Connection
+    files: Path
+
+    def restore(self) -> None:
+        restore_rows(self.console, self.rows)
+        for name in KEPT_FILES:
+            folder = self.console.services.settings.var_dir / name
+            shutil.rmtree(folder, ignore_errors=True)
+            if (self.files / name).is_dir():
+                shutil.copytree(self.files / name, folder)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, content: Content) -> Iterator[Filled]:
+    """Filled once for all tests of a module: that takes longer than most of them."""
+    folder, copied = tmp_path_factory.mktemp("full"), tmp_path_factory.mktemp("copied")
+    with open_console(folder) as console:
+        with pytest.MonkeyPatch.context() as patch:
+            _without_surprises(patch)
+            named = _fill(console, content, folder)
+        for name in KEPT_FILES:
+            if (folder / name).is_dir():
+                shutil.copytree(folder / name, copied / name)
+        yield Filled(console, named, copy_rows(console), copied)
+
+
+def _without_surprises(patch: pytest.MonkeyPatch) -> None:
+    """The time is NOW, and nothing is worked on beside the requests."""
+    stop_clock(patch)
+    patch.setattr(jobs, "run_process", lambda *_arguments: None)
+
+
 @pytest.fixture
-def full_console(console: Console, clinic_for_commands: Clinic, monkeypatch: pytest.MonkeyPatch) -> Console:
-    """A console with one of everything. Nothing is worked on beside the requests.
+def full_console(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> Console:
+    """A console with one of everything, as if no test had used it. Nothing is worked on beside the requests.
 
     What only chance names, such as an upload, has its name in VALUES.
     """
-    clinic_for_commands.import_rows(row(1, at(10)), row(2, at(11)))
-    monkeypatch.setattr(jobs, "run_process", lambda *_arguments: None)
-    with console.services.ledger.write() as connection:
+    _without_surprises(monkeypatch)
+    filled.restore()
+    for name, value in filled.named.items():
+        monkeypatch.setitem(VALUES, name, value)
+    return filled.console
+
+
+def copy_rows(console: Console) -> sqlite3.Connection:
+    """A copy of the database, in memory."""
+    saved = sqlite3.connect(":memory:", check_same_thread=False)
+    with console.services.ledger.engine.connect() as connection:
+        connection.connection.dbapi_connection.backup(saved)  # type: ignore[union-attr]
+    return saved
+
+
+def restore_rows(console: Console, saved: sqlite3.Connection) -> None:
+    with sqlite3.connect(str(console.services.ledger.engine.url.database)) as connection:
+        saved.backup(connection)
+    connection.close()
+
+
+def _fill(console: Console, content: Content, folder: Path) -> dict[str, str]:
+    services = console.services
+    Clinic(services.ledger, services.vault, content, folder).import_rows(row(1, at(10)), row(2, at(11)))
+    with services.ledger.write() as connection:
         invitation = add_user(connection, "rosa@example.org", "Rosa Example", Role.SCHEDULER, NOW)
-    monkeypatch.setitem(VALUES, "token", invitation.token)
     _fill_work(console)
-    _fill_prompts(console, console.browser("operator", "Ann Example"))
-    monkeypatch.setitem(VALUES, "upload_id", _uploaded(console))
-    Jobs(console.services.settings.var_dir).start(CHANGE, Job(Kind.PUBLISH, AUTHOR, "Ann Example"))
-    return console
+    _fill_prompts(console, content, console.browser("operator", "Ann Example"))
+    upload = _uploaded(console)
+    Jobs(services.settings.var_dir).start(CHANGE, Job(Kind.PUBLISH, AUTHOR, "Ann Example"))
+    return {"token": invitation.token, "upload_id": upload}
 
 
 def _fill_work(console: Console) -> None:
@@ -64,12 +129,12 @@ def _fill_work(console: Console) -> None:
         settle_alarms(connection, NOW)
 
 
-def _fill_prompts(console: Console, nurse: Browser) -> None:
+def _fill_prompts(console: Console, content: Content, nurse: Browser) -> None:
     """Two releases, and a draft in which English words changed and are recorded, and a question without an answer."""
-    files = read_folder(ROOT / "prompts")
+    files = content.files
     earlier = {**files, "en/goodbye.md": files["en/goodbye.md"].replace(b"Take good care", b"Take care")}
-    for release in (earlier, files):
-        publish_release(console.services.ledger, read_content(release), NOW, "release", "", "folder")
+    for release in (read_content(earlier), content):
+        publish_release(console.services.ledger, release, NOW, "release", "", "folder")
     assert edit(nurse, "Once more", "Again", "/prompts/en/cancer").status_code == 303
     version = form_of(nurse.page("/prompts/en/cancer"), RECORDING)["version"]
     sound = {"version": version, "recording": [(BytesIO(voice()), "voice.wav")]}

@@ -6,12 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from ivr.line.content.loader import read_content, read_folder
+from ivr.line.content.loader import Content, read_content
 from ivr.people.inbound.unanswered import UnansweredLog, UnansweredQuestion
 from ivr.releases.store import publish_release
 from ivr.web.console.access import ANYONE
 from tests.support.clinic import NOW, at, csv_text, row
-from tests.support.paths import ROOT
 from tests.support.workbooks import workbook
 from tests.web.console.conftest import Browser, Console
 from tests.web.console.prompts.support import edit
@@ -84,12 +83,11 @@ NEVER_KEPT = ("/change", "/login", "/mf-recovery", "/tf-", "/verify", "/welcome"
 
 
 @pytest.fixture
-def busy_console(full_console: Console) -> Console:
+def busy_console(full_console: Console, content: Content) -> Console:
     """With a draft, an earlier release, a question without an answer, and another user, the second one."""
     browser, services = full_console.browser("admin"), full_console.services
     full_console.browser("operator")
-    files = read_folder(ROOT / "prompts")
-    words = {**files, "en/transfer.md": files["en/transfer.md"] + b"Bye.\n"}
+    words = {**content.files, "en/transfer.md": content.files["en/transfer.md"] + b"Bye.\n"}
     publish_release(services.ledger, read_content(words), NOW, "release", "", "folder")
     edit(browser)
     questions = UnansweredLog(services.ledger, services.vault)

@@ -13,13 +13,14 @@ from flask.testing import FlaskClient
 from ivr.staff.users import Role
 from ivr.web.console.access import ANYONE, STATIC
 from ivr.web.console.app import MAX_FIELDS_BYTES, MAX_UPLOAD
-from tests.web.console.conftest import Console
+from tests.web.console.conftest import Browser, Console
 from tests.web.console.security.support import UNUSED, addresses, rows_of
 
 EVIL = ("https://evil.example/", "//evil.example", "/\\evil.example", "\\\\evil.example", "javascript:alert(1)")
 # Returns from the provider, which is another site, and needs one that is set up: tests/web/console/test_sign_in.py.
 TO_PROVIDER = {"sign_in.oidc_start"}
 ENDS_SESSION = {"security.logout", "account.sign_out_everywhere"}
+CHANGES_SESSION = ("security.", "sign_in.", "account.")
 INLINE = re.compile(r"<style|<script(?![^>]* src=)|\sstyle=|\son[a-z]+=\s*[\"']", re.IGNORECASE)
 SIGN_IN = "/login?next="
 # What shows nothing in the console of `full_console`: it leads to another page, or needs a provider or a recording that
@@ -112,19 +113,27 @@ def test_no_form_is_taken_that_another_site_sent(full_console: Console) -> None:
 def test_no_endpoint_redirects_to_another_site(full_console: Console, evil: str) -> None:
     """Of forms without their fields; test_extra_fields.py sends the same to forms that are taken."""
     fields = {name: evil for name in ("next", "back", "url", "return_to", "continue")}
+    signed_in: Browser | None = None
+    token = ""
     for address in addresses(full_console.app, "GET", "POST"):
         # All that read such a field get every address, the others the plainest one.
         reads_it = address.endpoint.startswith(("security.", "people.show_number"))
         if address.endpoint in TO_PROVIDER | STATIC or not (reads_it or evil == EVIL[0]):
             continue
-        signed_in = full_console.browser("admin")
-        data = {"csrf_token": signed_in.token(), **fields} if address.method == "POST" else None
+        if signed_in is None or address.endpoint.startswith(CHANGES_SESSION):
+            signed_in = full_console.browser("admin")
+            token = signed_in.token()
+        data = {"csrf_token": token, **fields} if address.method == "POST" else None
         for client in (signed_in.client, full_console.stranger()):
             answer = client.open(address.path, method=address.method, query_string=fields, data=data)
+            is_asked_to_sign_in = (answer.location or "").startswith(SIGN_IN)
+            assert client is not signed_in.client or not is_asked_to_sign_in, str(address)
             for name in ("Location", "HX-Redirect", "Refresh"):
                 where = answer.headers.get(name, "")
                 assert urlsplit(where).netloc in ("", "localhost"), (str(address), where)
                 assert not where.startswith(("//", "/\\", "\\", "javascript:")), (str(address), where)
+        if address.endpoint.startswith(CHANGES_SESSION):
+            signed_in = None
 
 
 def between_steps(console: Console) -> FlaskClient:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
@@ -21,7 +20,7 @@ from ivr.web.console.reminders import upload_views
 from ivr.web.console.settings.doctor_report import DoctorReports
 from tests.web.console.conftest import Browser, Console
 from tests.web.console.prompts.support import send
-from tests.web.console.security.conftest import INVITED
+from tests.web.console.security.conftest import INVITED, copy_rows, restore_rows
 from tests.web.console.security.forms import FORMS, PASSWORD, STEPS_OF_A_SIGN_IN, Fields, path_of
 from tests.web.console.security.support import addresses, rows_of
 
@@ -63,12 +62,12 @@ def test_fields_that_a_form_does_not_have_change_nothing(
     with console.app.test_request_context(), console.services.ledger.write() as connection:
         others = console_user.c.id != INVITED
         connection.execute(update(console_user).where(others).values(password=_password_hash()))
-    saved = _copy(console)
+    saved = copy_rows(console)
     cookie = browser.client.get_cookie("infoline")
     assert cookie
     outcomes = []
     for hostile in ({}, HOSTILE):
-        _restore(console, saved)
+        restore_rows(console, saved)
         browser.client.set_cookie("infoline", cookie.value)
         fields = form.filled_in(browser)
         started.clear()
@@ -97,16 +96,3 @@ def _send(browser: Browser, path: str, fields: Fields, hostile: Mapping[str, str
 def _without_ids(location: str | None) -> str | None:
     """An address without the id of a new upload, which is different each time."""
     return location and location.partition("/uploads/")[0]
-
-
-def _copy(console: Console) -> sqlite3.Connection:
-    saved = sqlite3.connect(":memory:", check_same_thread=False)
-    with console.services.ledger.engine.connect() as connection:
-        connection.connection.dbapi_connection.backup(saved)  # type: ignore[union-attr]
-    return saved
-
-
-def _restore(console: Console, saved: sqlite3.Connection) -> None:
-    with sqlite3.connect(str(console.services.ledger.engine.url.database)) as connection:
-        saved.backup(connection)
-    connection.close()

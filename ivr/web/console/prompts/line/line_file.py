@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ivr.line.content.config import Config, read_config
+from ivr.line.content.config import Config
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import LINE_FILE
+from ivr.line.content.loader import LINE_FILE, read_line_file
 from ivr.line.content.yaml_edit import replace_value
-from ivr.line.content.yaml_source import Path, decode_text, read_yaml
+from ivr.line.content.yaml_source import Path, decode_text
 from ivr.line.lint.single_prompt import proof_prompt
 from ivr.releases.drafts import Draft
 from ivr.web.console.prompts.drafted import open_draft, readable_content
@@ -65,6 +65,7 @@ def open_line_file() -> LineFile:
     """Raises NoDraft, and UnreadableLineFile."""
     draft = open_draft()
     try:
-        return LineFile(draft, read_config(read_yaml(LINE_FILE, decode_text(LINE_FILE, draft.files[LINE_FILE]))))
+        config, _ = read_line_file(draft.files[LINE_FILE])
+        return LineFile(draft, config)
     except (BrokenPrompts, KeyError):
         raise UnreadableLineFile from None
