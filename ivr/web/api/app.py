@@ -74,7 +74,7 @@ def create_api(services: Services) -> OpenAPI:
     app.after_request(_add_headers)
     Idempotency(services.ledger, services.vault).install(app)
     problems.install(app)
-    app.extensions["api_document"] = documentation.document(app, settings.public_url)
+    app.extensions["api_document"] = documentation.Document(app, settings.public_url)
     return app
 
 
