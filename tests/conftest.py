@@ -36,11 +36,14 @@ from ivr.releases.store import pack
 from ivr.settings import load
 from ivr.web.services import Services
 from tests.support.clinic import NOW, Clinic, open_clinic, write_empty_ledger
+from tests.support.migrated import migrate_once
 from tests.support.paths import ROOT, SHARED
 
 if TYPE_CHECKING:
     from ivr.carrier.twilio.client import Carrier
     from tests.support.network import Network
+
+__all__ = ["migrate_once"]
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 T = TypeVar("T")
