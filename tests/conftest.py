@@ -364,6 +364,19 @@ def ledger_url(store: str, tmp_path: Path, request: pytest.FixtureRequest) -> It
         yield _url(name)
 
 
+@contextmanager
+def shared_ledger_url(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """Like `ledger_url`, for a fixture that a module shares and that has the kinds of database as parameters."""
+    if request.param == "sqlite":
+        write_empty_ledger(folder / "infoline.db")
+        yield f"sqlite:///{folder}/infoline.db"
+        return
+    if not _postgres_answers():
+        pytest.skip("no PostgreSQL answers on 127.0.0.1:5432")
+    with request.getfixturevalue("databases").borrow() as name:
+        yield _url(name)
+
+
 @pytest.fixture
 def ledger(ledger_url: str) -> Iterator[Ledger]:
     """An open ledger with empty tables."""
