@@ -36,11 +36,14 @@ from ivr.releases.store import pack
 from ivr.settings import load
 from ivr.web.services import Services
 from tests.support.clinic import NOW, Clinic, open_clinic, write_empty_ledger
+from tests.support.migrated import migrate_once
 from tests.support.paths import ROOT, SHARED
 
 if TYPE_CHECKING:
     from ivr.carrier.twilio.client import Carrier
     from tests.support.network import Network
+
+__all__ = ["migrate_once"]
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 T = TypeVar("T")
@@ -357,6 +360,19 @@ def ledger_url(store: str, tmp_path: Path, request: pytest.FixtureRequest) -> It
         shutil.copy(request.getfixturevalue("sqlite_with_tables"), tmp_path / "infoline.db")
         yield f"sqlite:///{tmp_path}/infoline.db"
         return
+    with request.getfixturevalue("databases").borrow() as name:
+        yield _url(name)
+
+
+@contextmanager
+def shared_ledger_url(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """Like `ledger_url`, for a fixture that a module shares and that has the kinds of database as parameters."""
+    if request.param == "sqlite":
+        write_empty_ledger(folder / "infoline.db")
+        yield f"sqlite:///{folder}/infoline.db"
+        return
+    if not _postgres_answers():
+        pytest.skip("no PostgreSQL answers on 127.0.0.1:5432")
     with request.getfixturevalue("databases").borrow() as name:
         yield _url(name)
 

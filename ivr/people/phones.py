@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from ivr.line.content.costly_numbers import PREMIUM_EXCHANGES, has_premium_exchange
+from ivr.people.phone_faults import PhoneFault
 
 
 def _us_pattern() -> str:
@@ -38,17 +38,6 @@ _OF_PEOPLE = frozenset({PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, Phon
 _TERRITORIES = {"US": ("PR", "VI", "GU", "MP", "AS")}
 # Twilio sends these for a withheld number: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE on a keypad.
 _WITHHELD = ("+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253")
-
-
-class PhoneFault(StrEnum):
-    """Why a string is not a number that can be texted."""
-
-    EMPTY = "phone_missing"
-    EXCEL = "phone_excel"
-    TWO = "phone_two"
-    FOREIGN = "phone_foreign"
-    SPECIAL = "phone_special"
-    INVALID = "phone_invalid"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Literal, NoReturn
 from flask import Flask, request
 from werkzeug.datastructures import MultiDict
 
-from ivr.ledger.storable import is_storable
+from ivr.storable import is_storable
 
 Part = Literal["path", "query", "form"]
 

@@ -18,7 +18,7 @@ from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, call_turn, callback, console_user, incoming_text, text
 from ivr.line.content.loader import Content
 from ivr.people.calls.history import parse_token
-from ivr.people.phones import PhoneFault
+from ivr.people.phone_faults import PhoneFault
 from ivr.reminders.imports.errors import ErrorCode
 from ivr.reminders.imports.importer import Importer
 from ivr.staff.users import Role, add_user, set_active

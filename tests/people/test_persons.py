@@ -19,7 +19,8 @@ from ivr.people.keywords import (
     parse_reminder_reply,
 )
 from ivr.people.persons import get_or_create_persons, opt_in, opt_out
-from ivr.people.phones import PhoneFault, PhoneNumber, is_e164, is_reachable, parse_phone
+from ivr.people.phone_faults import PhoneFault
+from ivr.people.phones import PhoneNumber, is_e164, is_reachable, parse_phone
 from ivr.people.replies import mark_wrong_number, note_possible_cancellation, record_reply
 from ivr.people.work_items import complete_work_item, pending_work_items
 from tests.support.clinic import NOW, at, row

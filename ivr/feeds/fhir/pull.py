@@ -12,7 +12,6 @@ from ivr.feeds.day_batch import merge_into_day
 from ivr.feeds.fhir.position import FirstPull, Position, ServerTimes
 from ivr.feeds.fhir.rejected import RejectedAppointment, RejectedList
 from ivr.feeds.fhir.server import FhirError, FhirServer, Page
-from ivr.ledger.storable import UNSTORABLE
 from ivr.line.content.loader import Content
 from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
 from ivr.reminders.imports.change_order import parse_sent_at
@@ -21,6 +20,7 @@ from ivr.reminders.imports.errors import RowError
 from ivr.reminders.imports.files.fhir import rows_of_fhir
 from ivr.reminders.imports.files.fhir.resources import Resource, entries_of, object_of, objects_of
 from ivr.reminders.imports.importer import Importer, ImportReport
+from ivr.storable import UNSTORABLE
 
 Parameters = dict[str, str | list[str]]
 NAME = "FHIR"

@@ -18,7 +18,7 @@ from ivr.feeds.hl7.mllp import Frame, FrameFault
 from ivr.feeds.hl7.rows import Cells, cells_of
 from ivr.i18n import filled, sentence
 from ivr.line.content.config import Config
-from ivr.people.phones import PhoneFault
+from ivr.people.phone_faults import PhoneFault
 from ivr.reminders.imports.errors import ErrorCode, RowError
 from ivr.reminders.imports.rows import ReadCategories, RowReader, category_reader
 

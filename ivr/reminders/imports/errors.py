@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ivr.i18n import N_, Sentence, Values, filled
-from ivr.people.phones import PhoneFault
+from ivr.people.phone_faults import PhoneFault
 
 
 class ErrorCode(StrEnum):

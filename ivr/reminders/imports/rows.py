@@ -11,7 +11,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from ivr.line.content.config import Config
-from ivr.people.phones import PhoneFault, PhoneNumber, parse_phone
+from ivr.people.phone_faults import PhoneFault
+from ivr.people.phones import PhoneNumber, parse_phone
 from ivr.reminders.imports.categories import CATEGORY_COLUMNS, Categories, CategoryReader
 from ivr.reminders.imports.change_order import parse_sent_at
 from ivr.reminders.imports.columns import ENTRY_FAULT, EXTRA_CELLS, SENT_AT

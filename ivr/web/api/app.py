@@ -11,7 +11,7 @@ from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from flask_openapi3.types import SecuritySchemesDict
 
 from ivr import version
-from ivr.ledger.storable import is_storable
+from ivr.storable import is_storable
 from ivr.web import local_redirects, unstorable
 from ivr.web.api import documentation, problems
 from ivr.web.api.gate import Gate
@@ -74,7 +74,7 @@ def create_api(services: Services) -> OpenAPI:
     app.after_request(_add_headers)
     Idempotency(services.ledger, services.vault).install(app)
     problems.install(app)
-    app.extensions["api_document"] = documentation.document(app, settings.public_url)
+    app.extensions["api_document"] = documentation.Document(app, settings.public_url)
     return app
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from http import HTTPStatus
 from typing import Any
 
@@ -95,7 +96,23 @@ def schema_of(model: type[BaseModel]) -> dict[str, str]:
     return {"$ref": _REF + model.__name__}
 
 
-def document(app: OpenAPI, public_url: str) -> dict[str, Any]:
+class Document:
+    """The OpenAPI document of an app, made when it is first read: that takes as long as the rest of the app."""
+
+    def __init__(self, app: OpenAPI, public_url: str) -> None:
+        self._app, self._public_url = app, public_url
+        self._made: dict[str, Any] | None = None
+        self._lock = threading.Lock()
+
+    def read(self) -> dict[str, Any]:
+        # The library cannot make it in two threads at once.
+        with self._lock:
+            if self._made is None:
+                self._made = _document(self._app, self._public_url)
+            return self._made
+
+
+def _document(app: OpenAPI, public_url: str) -> dict[str, Any]:
     """The OpenAPI document. What the library cannot say of an operation is in extensions, which are applied here."""
     found: dict[str, Any] = app.api_doc
     _, bodies = models_json_schema([(model, "validation") for model in BODIES], ref_template=_REF + "{model}")
@@ -135,13 +152,13 @@ def _complete(operation: dict[str, Any], method: str) -> None:
 
 @blueprint.get("/openapi.json")
 def document_json() -> Response:
-    return jsonify(current_app.extensions["api_document"])
+    return jsonify(current_app.extensions["api_document"].read())
 
 
 @blueprint.get("/docs")
 def page() -> str:
     """The document as a page."""
-    return render_template("api.html", api=current_app.extensions["api_document"], problems=PROBLEMS)
+    return render_template("api.html", api=current_app.extensions["api_document"].read(), problems=PROBLEMS)
 
 
 @blueprint.get("/docs.css")

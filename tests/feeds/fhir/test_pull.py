@@ -23,6 +23,12 @@ from tests.support.clinic import NOW, row
 HTML = (200, {"Content-Type": "text/html"}, b"<html>Sign in</html>")
 
 
+@pytest.fixture(autouse=True)
+def _few_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a first pull ask for three windows, of which the last has no end: these tests are about others."""
+    monkeypatch.setattr("ivr.feeds.fhir.position._MOST_AHEAD", timedelta(days=60))
+
+
 @pytest.fixture
 def clinic(clinic_on_each_database):
     return clinic_on_each_database

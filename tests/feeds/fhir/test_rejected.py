@@ -16,6 +16,12 @@ from tests.support.clinic import NOW
 MINUTES = [NOW + timedelta(minutes=minutes) for minutes in range(0, 60, 5)]
 
 
+@pytest.fixture(autouse=True)
+def _few_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a first pull ask for three windows, of which the last has no end: these tests are about others."""
+    monkeypatch.setattr("ivr.feeds.fhir.position._MOST_AHEAD", timedelta(days=60))
+
+
 @pytest.fixture
 def clinic(clinic_on_each_database):
     return clinic_on_each_database

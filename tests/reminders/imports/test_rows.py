@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.people.phones import PhoneFault
+from ivr.people.phone_faults import PhoneFault
 from ivr.reminders.imports.columns import (
     ENTRY_FAULT,
     EXTRA_CELLS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ivr.staff.api_keys import add_api_key
 from ivr.staff.users import Role
 from ivr.web.api.app import create_api
 from ivr.web.services import Services
+from tests.conftest import LINE_ENV, shared_ledger_url
 from tests.support.clinic import NOW, Clinic, at
 
 
@@ -78,6 +80,22 @@ def api_on_each_database(ledger_url: str, tmp_path: Path, content: Any, monkeypa
     monkeypatch.setattr(clock, "now", lambda: NOW)
     services: Services = create_app(load(), doors="twilio").extensions["infoline"]
     return Api(create_api(services), services, Clinic(services.ledger, services.vault, content, tmp_path))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_api(request: pytest.FixtureRequest, content: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """The API on each database, for all tests of a module that write nothing. Its time is NOW."""
+    folder = tmp_path_factory.mktemp("shared")
+    with shared_ledger_url(request, folder) as url, pytest.MonkeyPatch.context() as patch:
+        for name in LINE_ENV:
+            patch.delenv(name, raising=False)
+        patch.setenv("VAR_DIR", str(folder))
+        patch.setenv("DATABASE_URL", url)
+        for name in ("now", "unshifted_now"):
+            patch.setattr(clock, name, lambda: NOW)
+        services: Services = create_app(load(), doors="twilio").extensions["infoline"]
+        yield Api(create_api(services), services, Clinic(services.ledger, services.vault, content, folder))
+        services.close()
 
 
 @pytest.fixture

@@ -40,21 +40,21 @@ BODIES = [
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
-def test_a_path_or_query_with_nul_is_a_problem(api_on_each_database, method, path):
-    client = api_on_each_database.client()
+def test_a_path_or_query_with_nul_is_a_problem(shared_api, method, path):
+    client = shared_api.client()
     body = {"json": fields()} if method == "PUT" else {}
     assert problem(client.ask(method, path, **body)) == (422, "character")
 
 
 @pytest.mark.parametrize("character", [NUL, HALF])
 @pytest.mark.parametrize(("method", "path", "body"), BODIES)
-def test_a_body_with_an_unstorable_character_is_a_problem(api_on_each_database, method, path, body, character):
-    client = api_on_each_database.client()
+def test_a_body_with_an_unstorable_character_is_a_problem(shared_api, method, path, body, character):
+    client = shared_api.client()
     # Written as an escape, as a client's library does.
     text = json.dumps(body).replace("{}", json.dumps(character)[1:-1])
     answer = client.ask(method, path, data=text, headers={"Content-Type": "application/json"})
     assert problem(answer) == (422, "character")
-    assert api_on_each_database.clinic.all(appointment) == []
+    assert shared_api.clinic.all(appointment) == []
 
 
 @pytest.mark.parametrize("character", [NUL, HALF])
@@ -79,8 +79,8 @@ def test_a_file_with_nul_is_a_problem(api_on_each_database):
 
 
 @pytest.mark.parametrize("character", [NUL, HALF])
-def test_fhir_with_an_unstorable_character_is_an_issue(api_on_each_database, character):
-    client = api_on_each_database.client()
+def test_fhir_with_an_unstorable_character_is_an_issue(shared_api, character):
+    client = shared_api.client()
     patient = {"resourceType": "Patient", "id": "p", "telecom": [{"system": "phone", "value": PHONE}]}
     patient["name"] = [{"given": [f"Ann{character}"]}]
     people = [{"actor": {"reference": "#p"}, "status": "accepted"}]

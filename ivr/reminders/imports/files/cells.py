@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 
 from ivr.i18n import N_, Values
-from ivr.ledger.storable import UNSTORABLE
 from ivr.reminders.imports.errors import ERROR_SENTENCES, ErrorCode, RowError, composed, row_error
+from ivr.storable import UNSTORABLE
 
 Cells = dict[str, str]
 Row = tuple[int, Cells]

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Response, request
 
-from ivr.people.phones import PhoneFault
+from ivr.people.phone_faults import PhoneFault
 from ivr.reminders.imports.errors import ErrorCode, RowError
 from ivr.reminders.imports.importer import ImportReport
 from ivr.web.api import fhir_models, models

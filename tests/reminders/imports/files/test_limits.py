@@ -6,6 +6,7 @@ import io
 import json
 import os
 import struct
+import subprocess
 import sys
 import threading
 import zipfile
@@ -14,6 +15,7 @@ import pytest
 
 from ivr.reminders.imports.files import ReadOptions, UnreadableFile, parent, read_rows
 from ivr.reminders.imports.files.formats import SMALL_JSON_BYTES
+from tests.support.paths import ROOT
 from tests.support.workbooks import workbook, zip_file
 
 LIST = [("appointment_id", "phone", "starts_at"), ("A1", "603-555-0101", "2026-12-24 10:00")]
@@ -228,3 +230,9 @@ def test_the_child_gets_no_settings_and_no_keys(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(LARGE_JSON)
     ((_, environment),) = read_rows(tmp_path / "file", ReadOptions(), [])
     assert "PHONE_KEY" not in environment
+
+
+def test_the_child_does_not_import_what_takes_longer_than_most_files():
+    code = f"import sys, {parent._MODULE}; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {"sqlalchemy", "pydantic", "phonenumbers"}.isdisjoint(found.stdout.split())
