@@ -259,6 +259,15 @@ def test_an_opt_out_in_a_red_flag_that_is_no_longer_answered_is_stored_and_confi
     assert stored(sender.app)["opted_out"]
 
 
+def test_who_is_harassed_and_in_danger_keeps_the_texts_and_reads_how_to_stop_them(texter) -> None:
+    sender = texter({})
+    replies = sender.texts({"texted": "i want to kill myself leave me alone"})
+    assert "988" in replies[0]
+    assert "you will get no more texts" not in " ".join(replies)
+    assert "STOP" in replies[-1]
+    assert "opted_out" not in stored(sender.app)
+
+
 @pytest.mark.parametrize("body", ["R", "C", "wrong number", "stop texting me", "START"])
 def test_what_can_be_neither_stored_nor_spooled_is_not_promised_and_the_number_to_call_is_given(
     texter, tmp_path: Path, body: str

@@ -45,6 +45,7 @@ _TOO_LARGE = sentence(
     N_("This folder has more than {most} MB: name a folder with prompts only, or make its recordings smaller."),
     most=LARGEST_TOGETHER // 1_000_000,
 )
+_LARGEST_FILE = max(LARGEST_TEXT, LARGEST_RECORDING, LARGEST_QUESTIONS)
 # The database stores the names of a draft's files.
 _LONGEST_NAME = 100
 _LINK = sentence(N_("This is a link: put the file itself here, so that nothing from outside this folder is published."))
@@ -176,7 +177,7 @@ def read_file(path: Path) -> bytes:
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
-        return file.read(LARGEST_RECORDING + 1)
+        return file.read(_LARGEST_FILE + 1)
 
 
 def _is_junk(name: str) -> bool:

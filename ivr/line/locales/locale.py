@@ -45,6 +45,10 @@ class Locale:
 
     filler_words: frozenset[str] = frozenset()
     """Words that the matcher ignores, in lowercase without accents."""
+    names: frozenset[str] = frozenset()
+    """What patients call the language, in lowercase without accents."""
+    words_for_texts: frozenset[str] = frozenset()
+    """How the words begin that a request for no more text messages has, in lowercase without accents."""
     joined_words: Mapping[str, str] = field(default_factory=dict)
     """Alternative spellings and the single word that the matcher knows: "can not" to "cant"."""
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
+
+from ivr.line.locales.locale import all_locales
 
 # How far a language must lead every other, and the cap on the vote of one word.
 _LANGUAGE_MARGIN = 1.0
@@ -14,6 +17,19 @@ _PRIOR = 0.3
 # Alphabets in which people write the Latin letters of "STOP" or "yes" as a disguise or by accident.
 _LOOK_ALIKE_ALPHABETS = ("LATIN", "CYRILLIC", "GREEK", "FULLWIDTH", "MATHEMATICAL")
 _FEWEST_FOREIGN_LETTERS = 2
+_NAMES = {name: code for code, locale in all_locales().items() for name in locale.names}
+_NAME = rf"(?P<name>{'|'.join(sorted(_NAMES))})"
+_NAMED = re.compile(rf"\b{_NAME}\b")
+# "No English", "no entiendo nada de inglés", "en inglés no", but not "you did not send it in English".
+_REFUSED = re.compile(
+    r"\b(?:(?:no|not|ni)|"
+    r"(?:dont|doesnt|cant|cannot|didnt|never|no|not)(?: really| even)?"
+    r" (?:speak|speaks|understand|read|reads|know|knows|talk|want|need|learn|learned)|"
+    r"dont (?:send|write|text)(?: it| me| them| this)* in|"
+    r"no (?:le |lo |me )?(?:hablo|ablo|habla|hablamos|entiendo|entiende|leo|lee|se|sabe|comprendo|quiero|domino))"
+    rf"(?: (?:any|much|the|a word of|in|nada|bien|mucho|ni jota|ni papa|de|el|al|en))* {_NAME}\b"
+    rf"|\b{_NAME.replace('name', 'before')} no$"
+)
 
 
 class LanguageClassifier:
@@ -39,6 +55,14 @@ class LanguageClassifier:
             return None
         best, *others = sorted(votes, key=lambda language: votes[language], reverse=True)
         return best if all(votes[best] - votes[other] >= _LANGUAGE_MARGIN for other in others) else None
+
+
+def refused_languages(normalized: str) -> frozenset[str]:
+    """The languages that a normalized message names only to say that they are not wanted or not understood."""
+    refused = [match["name"] or match["before"] for match in _REFUSED.finditer(normalized)]
+    named = [match["name"] for match in _NAMED.finditer(normalized)]
+    wanted = {_NAMES[name] for name in (Counter(named) - Counter(refused))}
+    return frozenset(_NAMES[name] for name in refused) - wanted
 
 
 def is_foreign_alphabet(message: str) -> bool:

@@ -18,9 +18,11 @@ from itertools import islice
 
 from ivr.line.content.keyword_rules import PERSON_SOON, RED_FLAGS, STOP, URGENT
 from ivr.line.content.loader import Content
-from ivr.line.nlu.language import LanguageClassifier, is_foreign_alphabet
+from ivr.line.locales.locale import all_locales
+from ivr.line.nlu.language import LanguageClassifier, is_foreign_alphabet, refused_languages
 from ivr.line.nlu.phrase_index import PhraseIndex, RuleMatches, frequent_words
 from ivr.line.nlu.topic_model import TopicModel
+from ivr.line.nlu.training import LANGUAGE, outcome_of
 from ivr.line.text.gsm7 import count_segments
 from ivr.line.text.normalize import join_split_words, normalize, shorten
 
@@ -51,7 +53,7 @@ _FEWEST_RED_FLAG_WORDS = 2
 # reason, a rule alone is not enough if everything else in the message says otherwise.
 _LOWEST_STOP = 0.96
 _LOWEST_STOP_WITH_RULE = 0.4
-_LOWEST_POSSIBLE_STOP = 0.02
+_LOWEST_POSSIBLE_STOP = 0.012
 # Of a message that only seems to opt out: how much must be left to the other outcomes for one of them to be an answer.
 _LOWEST_WITHOUT_STOP = 0.1
 # How probable the outcome of a rule must be.
@@ -64,6 +66,8 @@ _LOWEST_TOPIC = 0.3
 # Answers that are less probable each, but that together are this probable, are offered as a choice.
 _MOST_CHOICES, _LOWEST_CHOICE, _LOWEST_OF_CHOICES = 3, 0.02, 0.45
 _MOST_SCORES = 5
+# How words for texts, their numbers and lists begin, in every language.
+_OF_TEXTS = tuple(sorted({start for locale in all_locales().values() for start in locale.words_for_texts}))
 # Messages up to this length (in characters) are cached.
 _LONGEST_CACHED = 40
 _CACHE_SIZE = 2000
@@ -102,6 +106,7 @@ class Matcher:
         self._subjects = frozenset(subject.id for subject in content.config.subjects)
         self._medical = self._subjects - PRACTICAL
         self._default_language = content.config.default_language
+        self._requests = {outcome_of(LANGUAGE, code): code for code in content.config.languages}
         self._index = PhraseIndex(content, frequent_words(model.vocabulary))
         self._index.preload()
         # A phrase listed in two languages, like "stop", does not reveal the language of the sender.
@@ -146,11 +151,21 @@ class Matcher:
         matched = self._index.outcomes_of_rules(message, tokens)
         chances = self.model.probabilities(tokens)
         outcome, between = self._decide(matched, exact, chances, len(tokens))
+        if outcome in self._requests and not exact:
+            outcome = self._request_of(outcome, normalized)
         detected = None if outcome == INTERPRETER else self._language_of(normalized, tokens, conversation)
         result = _result(outcome, between, chances, detected or conversation)
         if result.topic in RED_FLAGS:
-            return replace(result, also_stop=STOP in matched.outcomes and not _only_offers_stop(matched, chances))
+            opts_out = _opts_out_beside_red_flag(matched, chances, tokens)
+            offers = STOP in matched.outcomes and not opts_out
+            return replace(result, also_stop=opts_out, possible=(STOP,) * offers)
         return replace(result, possible=_possible(result.topic, matched, chances, len(tokens)))
+
+    def _request_of(self, outcome: str, normalized: str) -> str:
+        """The request for a language that an outcome is; for the other one if the message refuses this one."""
+        refused = refused_languages(normalized)
+        others = [request for request, code in self._requests.items() if code not in refused]
+        return others[0] if self._requests[outcome] in refused and len(others) == 1 else outcome
 
     def _language_of(self, normalized: str, tokens: list[str], conversation: str) -> str | None:
         """The language of a message; None if it could be any."""
@@ -213,6 +228,16 @@ def _only_offers_stop(matched: RuleMatches, chances: dict[str, float]) -> bool:
     """Whether what looks like an opt-out is somebody else's wish, or about something else than the texts."""
     seems = STOP in matched.outcomes or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP
     return STOP in matched.possible and seems
+
+
+def _opts_out_beside_red_flag(matched: RuleMatches, chances: dict[str, float], tokens: Sequence[str]) -> bool:
+    """Whether a message with a red flag is also an opt-out.
+
+    "He hits me and won't leave me alone" is not: whom fear makes say "stop" must not lose their reminders.
+    """
+    if STOP not in matched.outcomes or _only_offers_stop(matched, chances):
+        return False
+    return chances.get(STOP, 1.0) >= _LOWEST_STOP_WITH_RULE or any(token.startswith(_OF_TEXTS) for token in tokens)
 
 
 def _without_stop(chances: dict[str, float]) -> dict[str, float]:

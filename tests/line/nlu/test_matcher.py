@@ -262,6 +262,41 @@ def test_a_request_for_a_language_resolves_to_that_language(line: CompiledLine, 
         assert (result.topic, result.language) == ("language", language), words
 
 
+REFUSED_LANGUAGES = {
+    "es": """
+    i dont speak english | I don't understand English | not english please | sorry no english | no hablo nada de inglés
+    en inglés no | my mom can't read english | don't send it in English, Spanish please
+    """,
+    "en": """
+    no hablo español | i dont speak spanish | not spanish please | no leo español | i cannot read Spanish, only English
+    """,
+}
+
+
+@pytest.mark.parametrize("conversation", ["en", "es"])
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_who_refuses_a_language_gets_the_other_one(line: CompiledLine, language: str, conversation: str) -> None:
+    for words in rows(REFUSED_LANGUAGES[language]):
+        result = line.matcher.match(words, conversation)
+        assert (result.topic, result.language) == ("language", language), words
+
+
+PAPERS_AND_STAFF = """
+can my report be in spanish | do you have papers in spanish | can I have the letter in spanish
+will the technologist speak spanish | does the doctor speak Spanish | are the forms in spanish
+tienen los papeles en español | la técnica habla español? | el reporte puede ser en español
+"""
+
+
+@pytest.mark.parametrize("conversation", ["en", "es"])
+@pytest.mark.parametrize("words", rows(PAPERS_AND_STAFF))
+def test_papers_and_staff_in_a_language_never_change_that_of_the_conversation(
+    line: CompiledLine, words: str, conversation: str
+) -> None:
+    result = line.matcher.match(words, conversation)
+    assert (result.topic, result.language) == ("interpreter", conversation)
+
+
 def test_the_matcher_agrees_with_the_lint_rule_about_every_phrase(line: CompiledLine) -> None:
     index = PhraseIndex(line.content)
     owners = {phrase: prompt.name for prompt in line.content.prompts.values() for phrase in prompt.phrases}

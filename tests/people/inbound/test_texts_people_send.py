@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.content.loader import read_content, read_folder
 from ivr.line.nlu.matcher import Matcher
 from ivr.people.inbound.outcome import decide_outcome, parse_text
@@ -56,11 +57,23 @@ def test_fear_and_questions_never_opt_out(text: str) -> None:
     assert (parsed.opts_out, parsed.match.topic == "stop", parsed.match.also_stop) == (False, False, False)
 
 
+@pytest.mark.parametrize(("opts_out", "text"), table(HERE / "beside-red-flag.tsv"))
+def test_beside_a_red_flag_only_words_about_the_texts_opt_out(opts_out: str, text: str) -> None:
+    match = parse_text(matcher(), text, "", False, None).match
+    assert match.topic in RED_FLAGS
+    assert match.also_stop == (opts_out == "yes")
+
+
+@pytest.mark.parametrize(("outcome", "text"), table(HERE / "requests.tsv"))
+def test_missing_texts_a_new_number_and_a_plain_opt_out_are_told_apart(outcome: str, text: str) -> None:
+    assert outcome_of("none", text)[0] == outcome
+
+
 @pytest.mark.parametrize("text", [row[0] for row in table(HERE / "offered-stop.tsv")])
 def test_what_somebody_else_wants_gets_what_to_do_in_an_emergency_and_how_to_stop(text: str) -> None:
     parsed = parse_text(matcher(), text, "", False, None)
-    assert parsed.match.topic != "stop"
-    assert parsed.match.may_be_red_flag
+    assert (parsed.match.topic == "stop", parsed.match.also_stop) == (False, False)
+    assert parsed.match.topic == "urgent" or parsed.match.may_be_red_flag
     assert "stop" in parsed.match.possible
 
 
