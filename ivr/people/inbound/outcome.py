@@ -20,6 +20,7 @@ from ivr.people.keywords import (
     is_opt_out,
     menu_choice,
     parse_reminder_reply,
+    reply_words,
     short_reply,
     signed_name,
 )
@@ -85,10 +86,10 @@ def _parse(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, lang
     reply = None if own.is_automatic else parse_reminder_reply(normalize(own.words)) or parse_reminder_reply(short)
     opts_out = not own.is_automatic and is_opt_out(short)
     is_automatic = own.is_automatic or (not (reply or has_media) and is_bare_emoji(own.words))
-    choice = menu_choice(own.words)
-    match = matcher.match_numbers(choice.digits, choice.language or language) if choice else None
-    match = match or matcher.match(short if reply or opts_out else own.words, language)
-    if reply or opts_out:
+    match = _chosen(matcher, own.words, short, language)
+    is_short = bool(match or reply or opts_out)
+    match = match or matcher.match(short if is_short else own.words, language)
+    if is_short:
         # "STOP - Chest Pain": what looks like a name may be a red flag.
         name = signed_name(own.words)
         signed = matcher.match(name, language) if name else match
@@ -97,6 +98,13 @@ def _parse(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, lang
     return ParsedText(
         body, normalized, carrier_keyword(body, opt_out_type), reply, has_media, match, is_automatic, opts_out
     )
+
+
+def _chosen(matcher: Matcher, words: str, short: str, language: str | None) -> MatchResult | None:
+    """What a text asks for by the numbers of the menu, or by the reply words of answers."""
+    choice = menu_choice(words)
+    match = matcher.match_numbers(choice.digits, choice.language or language) if choice else None
+    return match or matcher.match_words(reply_words(short), language)
 
 
 def decide_outcome(text: ParsedText, *, opted_out: bool, reminder_asks: bool) -> str:
