@@ -49,7 +49,12 @@ _BEFORE_NUMBERS = {
     "es": word_set("responda respondo marque oprima opcion numero quiero elijo escojo prefiero deme dame el la"),
 }
 _BETWEEN_NUMBERS = {"en": word_set("or and"), "es": word_set("o y u")}
-_MOST_NUMBERS = 3
+# "More: reply BIOPSY", as the line offers its reply words.
+_OFFERED = re.compile(
+    r"^(?:(?:more|mas) (?=reply|text|responda))?(?:(?:reply|text|send|responda|respondo|responder|envie|mande) )*"
+    r"(?:with |con )?(?:(?:the word|la palabra) )?"
+)
+_BETWEEN_WORDS = re.compile(r" (?:or|and|o|y|u) ")
 _ON_THE_WAY = (
     "im on my way", "i am on my way", "on my way", "omw", "were on our way", "we are on our way", "on our way",
     "estoy en camino", "voy en camino", "ya voy en camino", "estamos en camino", "vamos en camino",
@@ -112,6 +117,11 @@ def is_opt_out(reply: str) -> bool:
     return words in OPT_OUTS or (" " in words and set(words.split()) <= {"stop"})
 
 
+def reply_words(short: str) -> list[str]:
+    """What may be reply words of answers in a short reply: "more reply biopsy", "biopsy or meds"."""
+    return _BETWEEN_WORDS.split(_OFFERED.sub("", short))
+
+
 @dataclass(frozen=True)
 class MenuChoice:
     """The numbers of the menu that a text consists of. language: that of its words; None without any, or of both."""
@@ -121,10 +131,11 @@ class MenuChoice:
 
 
 def menu_choice(body: str) -> MenuChoice | None:
-    """The choice, if a text is one: "6", "la seis", "I pick 3", "3 or 4"."""
+    """The choice, if a text is one: "6", "la seis", "I pick 3", "3 or 4", "1 2 3"."""
     words = [word for word in normalize(_NAME.sub("", body)).split() if word not in _COURTESIES]
     first = next((place for place, word in enumerate(words) if _is_number(word)), len(words))
-    numbers, between = words[first::2], words[first + 1 :: 2]
+    numbers = [word for word in words[first:] if _is_number(word)]
+    between = [word for word in words[first:] if not _is_number(word)]
     languages = {_NUMBER_WORDS[word][1] for word in numbers if word in _NUMBER_WORDS}
     for others, allowed in ((words[:first], _BEFORE_NUMBERS), (between, _BETWEEN_NUMBERS)):
         for word in others:
@@ -132,7 +143,7 @@ def menu_choice(body: str) -> MenuChoice | None:
             if not of_word:
                 return None
             languages |= of_word
-    if not 0 < len(numbers) <= _MOST_NUMBERS or not all(map(_is_number, numbers)) or len(between) == len(numbers):
+    if not numbers or len(between) >= len(numbers) or not _is_number(words[-1]):
         return None
     digits = tuple(dict.fromkeys(_NUMBER_WORDS.get(word, (word,))[0] for word in numbers))
     return MenuChoice(digits, languages.pop() if len(languages) == 1 else None)

@@ -114,9 +114,11 @@ class Matcher:
         for phrase, prompt in self._index.phrases:
             self._phrase_languages[phrase].add(prompt.language)
         self._word_languages: dict[str, list[str]] = defaultdict(list)
+        self._answers: dict[str, str] = {}
         for answer in content.config.library:
             for code, word in answer.word.items():
                 self._word_languages[normalize(word)].append(code)
+                self._answers[normalize(word)] = answer.id
         self._language_classifier = LanguageClassifier(model.vocabulary)
         self._cached = lru_cache(_CACHE_SIZE)(self.match_uncached)
 
@@ -128,12 +130,22 @@ class Matcher:
         return self._cached(words, language) if len(words) <= _LONGEST_CACHED else self.match_uncached(words, language)
 
     def match_numbers(self, digits: Sequence[str], language: str | None) -> MatchResult | None:
-        """The topic with a number, or a question between those with several; None if one is not a topic's."""
+        """The topic with a number, a question between those with a few, or the menu; None if one is not a topic's."""
         topics = tuple(self._numbers[digit] for digit in digits if digit in self._numbers)
         if len(topics) != len(digits):
             return None
+        if len(topics) > _MOST_CHOICES:
+            return MatchResult("menu", language or self._default_language, {})
         between = topics if len(topics) > 1 else None
         return MatchResult(AMBIGUOUS if between else topics[0], language or self._default_language, {}, between=between)
+
+    def match_words(self, words: Sequence[str], language: str | None) -> MatchResult | None:
+        """The answer with a reply word, or a question between those with several; None if one is not a reply word."""
+        if not 0 < len(words) <= _MOST_CHOICES or not all(word in self._answers for word in words):
+            return None
+        of_first = self.match(words[0], language)
+        answers = tuple(dict.fromkeys(self._answers[word] for word in words))
+        return of_first if len(answers) == 1 else replace(of_first, topic=AMBIGUOUS, scores={}, between=answers)
 
     def match_uncached(self, message: str, language: str | None = None) -> MatchResult:
         """`match` without the cache."""

@@ -20,9 +20,11 @@ from ivr.people.keywords import (
     is_opt_out,
     menu_choice,
     parse_reminder_reply,
+    reply_words,
     short_reply,
     signed_name,
 )
+from ivr.people.reminder_letters import cannot_come, has_other_sense, letter_in
 
 # Outcomes that come before replies to reminders, and are answered even during a silence.
 ALWAYS_ANSWERED = frozenset({"urgent", "person-soon", "stop"})
@@ -32,6 +34,9 @@ _CACHED, _LONGEST_CACHED = 1000, 40
 _caches: WeakKeyDictionary[Matcher, Callable[[str, str, bool, str | None], ParsedText]] = WeakKeyDictionary()
 # "I will be there" confirms an appointment just as C does.
 _SYNONYMS = {"confirm": "confirmed"}
+# Who writes one of these beside a letter needs the answer to it. What may be a name counts only as the opposite.
+_OPPOSITE = {"confirmed": "change", "change": "confirm"}
+_OTHER_WISHES = frozenset({"language", "start", "wrong-number"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class ParsedText:
     is_automatic: bool = False
     opts_out: bool = False
     """Whether the text is a word that opts out, with trimmings such as a name."""
+    while_asked: ParsedText | None = None
+    """The reading while the last reminder asks for C or R, if it differs."""
 
     @property
     def is_yes(self) -> bool:
@@ -55,8 +62,8 @@ class ParsedText:
 
     @property
     def depends_on_reminder(self) -> bool:
-        """Whether the text is a bare yes or no."""
-        return self.reply is not None and self.reply.answer is None
+        """Whether the text is a bare yes or no, or has another reading while a reminder asks."""
+        return self.while_asked is not None or (self.reply is not None and self.reply.answer is None)
 
 
 def parse_text(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, language: str | None) -> ParsedText:
@@ -85,18 +92,52 @@ def _parse(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, lang
     reply = None if own.is_automatic else parse_reminder_reply(normalize(own.words)) or parse_reminder_reply(short)
     opts_out = not own.is_automatic and is_opt_out(short)
     is_automatic = own.is_automatic or (not (reply or has_media) and is_bare_emoji(own.words))
-    choice = menu_choice(own.words)
-    match = matcher.match_numbers(choice.digits, choice.language or language) if choice else None
-    match = match or matcher.match(short if reply or opts_out else own.words, language)
-    if reply or opts_out:
+    match = _chosen(matcher, own.words, short, language)
+    is_short = bool(match or reply or opts_out)
+    match = match or matcher.match(short if is_short else own.words, language)
+    if is_short:
         # "STOP - Chest Pain": what looks like a name may be a red flag.
         name = signed_name(own.words)
         signed = matcher.match(name, language) if name else match
         match = replace(signed, also_stop=opts_out) if signed.topic in RED_FLAGS else match
     normalized = normalize(shorten(body))
-    return ParsedText(
+    parsed = ParsedText(
         body, normalized, carrier_keyword(body, opt_out_type), reply, has_media, match, is_automatic, opts_out
     )
+    is_known = is_short or is_automatic or parsed.keyword is not None
+    return parsed if is_known else replace(parsed, while_asked=_while_asked(matcher, parsed, own.words, language))
+
+
+def _chosen(matcher: Matcher, words: str, short: str, language: str | None) -> MatchResult | None:
+    """What a text asks for by the numbers of the menu, or by the reply words of answers."""
+    choice = menu_choice(words)
+    match = matcher.match_numbers(choice.digits, choice.language or language) if choice else None
+    return match or matcher.match_words(reply_words(short), language)
+
+
+def _while_asked(matcher: Matcher, parsed: ParsedText, words: str, language: str | None) -> ParsedText | None:
+    """The reading of a text while the last reminder asks for C or R; None if it is the same."""
+    topic = parsed.match.topic
+    if topic in ("confirm", "change") and has_other_sense(words):
+        return replace(parsed, match=replace(parsed.match, topic="none"))
+    if topic == "scheduling" and cannot_come(normalize(words)):
+        return replace(parsed, reply=ReminderReply("change"))
+    letter = letter_in(words)
+    if letter is None or letter.reply.answer is None:
+        return None
+    answer = matcher.match(letter.letter, language)
+    others = matcher.match(letter.others, language) if letter.others else answer
+    # Without any other word, there is only the letter: "Responder C" is no emergency.
+    for match in (others, parsed.match) if letter.others else ():
+        if match.topic in (*RED_FLAGS, "stop"):
+            return replace(parsed, match=match)
+    if letter.is_doubtful:
+        return replace(parsed, match=others) if others.topic in ("change", "scheduling") else None
+    if others.topic == _OPPOSITE[letter.reply.answer] or (not letter.is_bare and others.topic in _OTHER_WISHES):
+        return None
+    if not letter.is_bare:
+        answer = replace(answer, possible=others.possible)
+    return replace(parsed, reply=letter.reply, match=answer)
 
 
 def decide_outcome(text: ParsedText, *, opted_out: bool, reminder_asks: bool) -> str:
@@ -104,6 +145,7 @@ def decide_outcome(text: ParsedText, *, opted_out: bool, reminder_asks: bool) ->
 
     opted_out: the sender's consent. reminder_asks: whether the last reminder asked for a confirmation.
     """
+    text = (text.while_asked if reminder_asks and not opted_out else None) or text
     topic = text.match.topic
     # To the carrier, YES means START. From a sender who has not opted out, it answers a reminder.
     is_answer = text.keyword == "start" and text.is_yes and not opted_out

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from werkzeug.exceptions import ServiceUnavailable
@@ -63,6 +64,8 @@ def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
         return text_document(redelivered.replies)
     opted_out = text.profile.opted_out_at is not None
     reminder_asks = text.parsed.depends_on_reminder and not opted_out and _last_reminder_asks(text)
+    if reminder_asks and text.parsed.while_asked:
+        text = replace(text, parsed=text.parsed.while_asked)
     outcome = decide_outcome(text.parsed, opted_out=opted_out, reminder_asks=reminder_asks)
     if not opted_out and repeats_urgent(text.profile.recent, outcome, text.now):
         outcome = URGENT

@@ -93,3 +93,36 @@ def test_invisible_characters_and_look_alikes_anywhere_in_stop_still_opt_out(
 ) -> None:
     body = between[0] + "".join(letter + extra for letter, extra in zip(letters, between[1:], strict=True))
     assert outcome(body) == "stop"
+
+
+OFFERED_WORDS = """
+Reply BIOPSY | reply biopsy | responda BIOPSIA | BIOPSY please | More: reply BIOPSY | Más: responda BIOPSIA
+Reply with BIOPSY | responda con BIOPSIA | BIOPSY, thank you | Reply with the word BIOPSY
+"""
+
+
+@pytest.mark.parametrize("body", rows(OFFERED_WORDS))
+def test_a_reply_word_is_heard_as_the_line_offers_it(body: str) -> None:
+    assert outcome(body) == outcome(body, asks=True) == "biopsy"
+
+
+@pytest.mark.parametrize(
+    ("body", "between"),
+    [
+        ("BIOPSY or MEDS", ("biopsy", "medicines")), ("Reply BIOPSY or MEDS", ("biopsy", "medicines")),
+        ("biopsia o medicinas", ("biopsy", "medicines")), ("1 2 3", ("what-they-are", "cancer", "more-pictures")),
+        ("1, 2", ("what-they-are", "cancer")), ("3 or 4", ("more-pictures", "next-steps")),
+    ],
+)  # fmt: skip
+def test_several_reply_words_or_numbers_are_asked_back(body: str, between: tuple[str, ...]) -> None:
+    match = parse_text(shipped_matcher(), body, "", False, None).match
+    assert (match.topic, match.between) == ("ambiguous", between)
+
+
+def test_more_numbers_than_a_question_holds_get_the_menu() -> None:
+    assert outcome("1 2 3 4") == "menu"
+
+
+@pytest.mark.parametrize("body", ["6 - Chest Pain", "BIOPSY - Chest Pain"])
+def test_what_looks_like_a_name_beside_a_choice_may_be_a_red_flag(body: str) -> None:
+    assert outcome(body) == "urgent"

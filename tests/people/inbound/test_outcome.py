@@ -33,6 +33,9 @@ class FixedMatcher:
     def match(self, _words: str, language: str | None = None) -> MatchResult:
         return MatchResult(self.topic, language or "en", {})
 
+    def match_words(self, _words: list[str], _language: str | None) -> None:
+        return None
+
 
 @pytest.mark.parametrize(
     ("body", "topic", "context", "outcome"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
