@@ -18,11 +18,13 @@ from ivr.reminders.outbox.text_states import PENDING
 from ivr.reminders.reports.appointment_texts import TextReporter, appointments_query
 from ivr.reminders.reports.export import COLUMNS, export_texts
 from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, control, counts_of_batches
-from ivr.web.console.context import audit, live_line, services
+from ivr.web.console.context import audit, live_line, services, staff_user
 from ivr.web.console.downloads import csv_download
 from ivr.web.console.kept_counts import KeptOfEach
 from ivr.web.console.reminders.batch_queries import Ahead, ahead, batch_row, find_appointment, texts_for_reason
-from ivr.web.console.reminders.state_words import bar, mode, reason_words, state_words
+from ivr.web.console.reminders.import_work import files_to_mend
+from ivr.web.console.reminders.state_words import bar, left_out_words, mode, reason_words, state_words
+from ivr.web.console.reminders.uploads import Uploads
 from ivr.web.console.reminders.views import blueprint, page_number
 from ivr.web.console.words import gettext
 from ivr.web.services import Services
@@ -61,8 +63,14 @@ def batch(batch_id: int) -> str:
         texts=[(text, state_words(text.state)) for text in texts],
         page=page,
         more=more,
+        to_mend=files_to_mend(_uploads(), staff_user().id, batch_id),
+        left_out_words=left_out_words,
         **_live_values(row, counts),
     )
+
+
+def _uploads() -> Uploads:
+    return Uploads(services().settings.var_dir, services().vault)
 
 
 @blueprint.get("/reminders/batches/<int:batch_id>/live")

@@ -116,6 +116,35 @@ def test_the_mended_rows_can_be_uploaded_as_they_are(console, clinic):
     assert "Import 2 appointments" in page
 
 
+def test_the_rows_that_an_import_left_out_can_still_be_downloaded(console, clinic):
+    browser = console.browser("scheduler")
+    path, page = upload(browser, BAD)
+    assert page.index("rows-to-mend.csv") < page.index('name="action" value="import"')
+    done = settled(browser, browser.post(path, {"action": "import"}).location)
+    assert "as batch 1. 2 rows were left out." in done
+    for page in (done, browser.page("/reminders/batches/1")):
+        assert f"{path}/rows-to-mend.csv" in page
+    assert "A3,,soon," in browser.get(f"{path}/rows-to-mend.csv").get_data(as_text=True)
+    files = {file.name for file in (console.services.settings.var_dir / "uploads").rglob("*") if file.is_file()}
+    assert files == {"state", "lock", "bad-rows", "left-out"}
+    for stranger in ("admin", "operator"):
+        assert "rows-to-mend.csv" not in console.browser(stranger).page("/reminders/batches/1")
+    for file in (console.services.settings.var_dir / "uploads").rglob("*"):
+        os.utime(file, (time.time() - uploads.KEPT_SECONDS - 1,) * 2)
+    assert browser.get(f"{path}/rows-to-mend.csv").status_code == 404
+    assert "left out" not in browser.page("/reminders/batches/1")
+
+
+def test_rows_left_out_of_a_file_that_changed_nothing_are_in_the_list_of_batches(console, clinic):
+    browser = console.browser("scheduler")
+    path, _ = upload(browser, BAD)
+    known, _ = upload(browser, BAD)
+    settled(browser, browser.post(path, {"action": "import"}).location)
+    done = settled(browser, browser.post(known, {"action": "import"}).location)
+    assert "so nothing changed. 2 rows were left out." in done
+    assert f"{known}/rows-to-mend.csv" in browser.page("/reminders")
+
+
 def test_many_faults_are_on_pages(console, clinic):
     rows = "".join(f"A{n},12,2026-12-09 10:00\n" for n in range(120))
     browser = console.browser("scheduler")
