@@ -20,15 +20,10 @@ from ivr.web.console.reminders import import_work, uploads
 from ivr.web.console.reminders.uploads import Phase
 from tests.support.clinic import NOW, at, csv_text, phone, row
 from tests.support.paths import SHARED
-from tests.web.console.reminders.upload_support import kept, number, send, settled, upload
+from tests.web.console.reminders.upload_support import BAD, kept, number, send, settled, upload
 
 CASES = SHARED / "cases" / "imports"
 GOOD = csv_text([row(1, at(3), first_name="Maria"), row(2, at(4)), row(3, at(9))])
-BAD = """appointment_id,phone,starts_at,notes
-A1,603-555-0101,2026-12-09 10:00,ok
-A2,12,2026-12-09 10:30,=cmd|x
-A3,,soon,
-"""
 
 
 @pytest.fixture
@@ -114,35 +109,6 @@ def test_the_mended_rows_can_be_uploaded_as_they_are(console, clinic):
     mended = text.replace("A2,12,", "A2,603-555-0102,").replace("A3,,soon,", "A3,603-555-0103,2026-12-10 9:00,")
     _, page = upload(browser, mended)
     assert "Import 2 appointments" in page
-
-
-def test_the_rows_that_an_import_left_out_can_still_be_downloaded(console, clinic):
-    browser = console.browser("scheduler")
-    path, page = upload(browser, BAD)
-    assert page.index("rows-to-mend.csv") < page.index('name="action" value="import"')
-    done = settled(browser, browser.post(path, {"action": "import"}).location)
-    assert "as batch 1. 2 rows were left out." in done
-    for page in (done, browser.page("/reminders/batches/1")):
-        assert f"{path}/rows-to-mend.csv" in page
-    assert "A3,,soon," in browser.get(f"{path}/rows-to-mend.csv").get_data(as_text=True)
-    files = {file.name for file in (console.services.settings.var_dir / "uploads").rglob("*") if file.is_file()}
-    assert files == {"state", "lock", "bad-rows", "left-out"}
-    for stranger in ("admin", "operator"):
-        assert "rows-to-mend.csv" not in console.browser(stranger).page("/reminders/batches/1")
-    for file in (console.services.settings.var_dir / "uploads").rglob("*"):
-        os.utime(file, (time.time() - uploads.KEPT_SECONDS - 1,) * 2)
-    assert browser.get(f"{path}/rows-to-mend.csv").status_code == 404
-    assert "left out" not in browser.page("/reminders/batches/1")
-
-
-def test_rows_left_out_of_a_file_that_changed_nothing_are_in_the_list_of_batches(console, clinic):
-    browser = console.browser("scheduler")
-    path, _ = upload(browser, BAD)
-    known, _ = upload(browser, BAD)
-    settled(browser, browser.post(path, {"action": "import"}).location)
-    done = settled(browser, browser.post(known, {"action": "import"}).location)
-    assert "so nothing changed. 2 rows were left out." in done
-    assert f"{known}/rows-to-mend.csv" in browser.page("/reminders")
 
 
 def test_many_faults_are_on_pages(console, clinic):
