@@ -121,7 +121,7 @@ def found(upload_id: str) -> ResponseReturnValue:
         texts=_by_row(found),
         warnings=_warnings(found),
         columns=COLUMNS,
-        sheet=kept_values().get("sheet", ""),
+        sheet=kept_values().get("sheet", upload.sheet),
     )
 
 
@@ -259,7 +259,7 @@ _ACTIONS = {"import": _import, "read": _read_again, "throw-away": _throw_away}
 
 @blueprint.get("/reminders/uploads/<upload_id>/rows-to-mend.csv")
 def rows_to_mend(upload_id: str) -> Response:
-    """The rows that are not imported, as they were, with what is wrong with each."""
+    """The rows that are not imported, and those that they repeat, as they were, with what is wrong with each."""
     uploads = _uploads()
     upload = uploads.get(upload_id) or abort(404)
     rows = json.loads(uploads.read(upload.id, BAD_ROWS) or "[]") or abort(404)
