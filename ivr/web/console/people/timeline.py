@@ -20,9 +20,9 @@ from ivr.web.console.people.words import (
     is_by_staff,
     local_time,
     move_words,
-    step_words,
     why,
 )
+from ivr.web.console.reminders.plan_drawing import step_words
 from ivr.web.console.words import gettext
 
 _TIME = "starts_at"
@@ -133,7 +133,7 @@ def _source(name: str | None) -> str:
 
 def _of_texts(row: Row[Any], moves: Iterable[Row[Any]], config: Config) -> Iterator[Event]:
     for move in moves:
-        text = step_words(move.step, config)
+        text = step_words(move.step, config.reminders)
         if move.starts_at != row.starts_at:
             earlier = local_time(move.starts_at, row.timezone)
             text = gettext("%(text)s, for the earlier time %(time)s", text=text, time=earlier)
@@ -152,7 +152,7 @@ def _planned(row: Row[Any], texts: Iterable[TextReport], config: Config, now: da
     for text in texts:
         if text.state is not TextState.PLANNED or text.due_at is None:
             continue
-        name, detail = step_words(text.step, config), why(text.state, text.reason)
+        name, detail = step_words(text.step, config.reminders), why(text.state, text.reason)
         if text.due_at > now:
             yield Event(text.due_at, gettext("%(text)s: planned.", text=name), detail, ahead=True)
         else:

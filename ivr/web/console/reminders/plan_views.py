@@ -16,7 +16,7 @@ from ivr.web.console.context import audit, live_line, services, staff_user
 from ivr.web.console.prompts.collisions import Collision, collision_of, saved_by
 from ivr.web.console.prompts.drafted import drafts, language_name
 from ivr.web.console.prompts.editing.editor_form import sentence_of, sentences_of
-from ivr.web.console.reminders.plan_drawing import timeline
+from ivr.web.console.reminders.plan_drawing import step_words, timeline
 from ivr.web.console.reminders.plan_form import (
     EVERYBODY,
     NEW,
@@ -93,6 +93,7 @@ def _page(
         is_changed=bool(drafted and drafted.rules and drafted.rules != rules),
         draft_drawing=timeline(drafted.rules) if drafted and drafted.rules else None,
         steps=[StepFields(step) for step in drafted.rules.plan] if drafted and drafted.rules else [],
+        step_words=step_words,
         new=NEW,
         adds=adds_step(fields),
         words_choices=[

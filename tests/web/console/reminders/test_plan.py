@@ -198,6 +198,17 @@ def test_a_second_text_of_the_same_time_has_an_id_of_its_own(console, drafts):
     assert (added.id, added.asks, added.unless) == ("7d-2", True, None)
 
 
+def test_the_texts_of_the_form_are_named_by_their_times(console, drafts):
+    browser = console.browser("scheduler")
+    page = browser.page("/reminders/plan")
+    assert re.findall(r"<legend>(Reminder[^<]*)</legend>", page) == [
+        f"Reminder {span} before" for span in ("7 days", "2 days", "1 day")
+    ]
+    form = fields(page) | {"new-before": "12", "new-before-unit": "h", "new-words": "reminder-1d", "week": "4"}
+    assert browser.post("/reminders/plan", form | {"day": "2"}).status_code == 303
+    assert "<legend>Reminder 12 hours before</legend>" in browser.page("/reminders/plan")
+
+
 def test_who_gets_a_text_is_changed_and_changed_back(console, drafts):
     browser = console.browser("scheduler")
     before = drafted_rules(drafts)
