@@ -42,9 +42,9 @@ hl7_message = Table(
     Index("ix_hl7_message_unread", "id", sqlite_where=literal_column("state") == literal_column("'unread'")),
 )
 
-# One change that an import made to an appointment. Rows are only added; they are deleted with the appointment. source:
-# the name of the batch. what: the columns that changed, separated by commas. Both may be empty in rows that migration
-# 0025 made.
+# One change that an import made to an appointment, or one answer to a reminder. Rows are only added; they are deleted
+# with the appointment. source: the name of the batch; empty for an answer. what: the columns that changed, separated by
+# commas; of an answer, `answer:` and the answer. Both may be empty in rows that migration 0025 made.
 appointment_change = Table(
     "appointment_change",
     metadata,

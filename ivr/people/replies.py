@@ -12,7 +12,7 @@ from sqlalchemy import Connection, String, bindparam, delete, insert, select, up
 
 from ivr.ledger import Vault
 from ivr.ledger.prepared_sql import PreparedStatement
-from ivr.ledger.tables import appointment, offered_choice, person, text
+from ivr.ledger.tables import appointment, appointment_change, offered_choice, person, text
 from ivr.people.keywords import ReminderAnswer
 from ivr.people.persons import get_or_create_persons
 from ivr.people.webhooks import Data, EventKind, publish
@@ -20,6 +20,8 @@ from ivr.people.work_items import add_work_item
 
 # The stored answer for a number that is not the patient's.
 WRONG_NUMBER = "not_hers"
+# What an answer begins with among the changes of its appointment.
+ANSWERED = "answer:"
 # How long a bare yes counts as an answer to a reminder, and a number names an appointment of the last list.
 REPLY_WINDOW = timedelta(hours=72)
 MAX_CHOICES = 4
@@ -137,12 +139,20 @@ def _remember_choices(connection: Connection, choices: list[Choice], now: dateti
 
 def _store_answer(connection: Connection, chosen: Choice, answer: ReminderAnswer, now: datetime) -> None:
     values = {"answer": answer, "answered_at": now, "updated_at": now}
-    connection.execute(update(appointment).where(appointment.c.id.in_([each.id for each in chosen])).values(values))
+    ids = [each.id for each in chosen]
+    connection.execute(update(appointment).where(appointment.c.id.in_(ids)).values(values))
+    _keep_in_history(connection, ids, answer, now)
     if answer == "change":
         for each in chosen:
             add_work_item(connection, "change", each.person_id, each.id, now)
     kind = EventKind.CHANGE_ASKED if answer == "change" else EventKind.CONFIRMED
     publish(connection, kind, now, lambda: _answered(connection, chosen))
+
+
+def _keep_in_history(connection: Connection, ids: Sequence[int], answer: str, now: datetime) -> None:
+    """The appointment itself has only the last answer, and none after it has moved."""
+    rows = [{"appointment_id": each, "at": now, "source": "", "what": ANSWERED + answer} for each in ids]
+    connection.execute(insert(appointment_change), rows)
 
 
 def _answered(connection: Connection, chosen: Choice) -> list[Data]:
@@ -177,6 +187,8 @@ def mark_wrong_number(connection: Connection, vault: Vault, phone: str, now: dat
         .where(appointment.c.id.in_(ids))
         .values(answer=WRONG_NUMBER, answered_at=now, next_due_at=None, updated_at=now)
     )
+    if ids:
+        _keep_in_history(connection, ids, WRONG_NUMBER, now)
     for appointment_row in ids or [None]:
         add_work_item(connection, "wrong-number", person_id, appointment_row, now)
     return len(ids)

@@ -76,22 +76,29 @@ def _unconfirmed(content: Content) -> Iterator[Finding]:
 def unconfirmed_holidays(content: Content, today: date) -> Iterator[Finding]:
     """The closed days of this year, and from October of the next one too, until the hospital has confirmed them."""
     config = content.config
+    for year in unconfirmed_years(content, today):
+        days = closed_days(config.holidays, year).items()
+        message = sentence(
+            N_(
+                "The closed days of {year} are not confirmed: check this list with the hospital, correct it with"
+                " `add:` and `remove:`, then set `confirmed: {year}`. Closed: {days}."
+            ),
+            year=year,
+            days="; ".join(f"{day:%a %b} {day.day} {name}" for day, name in days) or "none",
+        )
+        line = content.source.line(("holidays",))
+        yield Finding.of(LINE_FILE, line, "unconfirmed", "warning", message)
+
+
+def unconfirmed_years(content: Content, today: date) -> Iterator[int]:
+    """The years whose closed days the hospital has to confirm by now, and has not."""
+    config = content.config
     if all(entry.holidays == "open" for entry in config.directory):
         return
     confirmed = config.holidays.confirmed or 0
     for year in (today.year, today.year + 1) if today.month >= _NEXT_YEAR_FROM else (today.year,):
         if year > confirmed:
-            days = closed_days(config.holidays, year).items()
-            message = sentence(
-                N_(
-                    "The closed days of {year} are not confirmed: check this list with the hospital, correct it with"
-                    " `add:` and `remove:`, then set `confirmed: {year}`. Closed: {days}."
-                ),
-                year=year,
-                days="; ".join(f"{day:%a %b} {day.day} {name}" for day, name in days) or "none",
-            )
-            line = content.source.line(("holidays",))
-            yield Finding.of(LINE_FILE, line, "unconfirmed", "warning", message)
+            yield year
 
 
 def _costly_transfers(content: Content) -> Iterator[Finding]:

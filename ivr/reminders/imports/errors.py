@@ -44,6 +44,8 @@ class ErrorCode(StrEnum):
     DELETION = "appointment_deleted"
 
 
+# Of the row in which a repeated appointment comes first; the others have DUPLICATE_APPOINTMENT.
+ALSO_IN_ROW = N_("This appointment is also in row {detail}: delete one of the two rows.")
 ERROR_SENTENCES: dict[str, str] = {
     ErrorCode.UNREADABLE: N_("This file cannot be read:"),
     ErrorCode.EMPTY_FILE: N_("This file is empty: save the appointments with the column names in row 1."),

@@ -65,7 +65,7 @@ def _ask_before_sending(row: Row[Any], step: str) -> str:
         abort(404)
     masked = queries.masked(services().vault, row.phone_sealed)
     return render_template(
-        "people/send.html", appointment=row, step=step, name=words.step_words(step, config), masked=masked
+        "people/send.html", appointment=row, step=step, name=words.step_words(step, config.reminders), masked=masked
     )
 
 

@@ -112,7 +112,7 @@ def moves_of(connection: Connection, appointment_row_id: int) -> Sequence[Row[*t
 
 
 def changes_of(connection: Connection, appointment_row_id: int) -> Sequence[Row[Any]]:
-    """What imports changed of an appointment, oldest first: the newest _MAX_EVENTS of these changes."""
+    """What imports changed of an appointment, and its answers, oldest first: the newest _MAX_EVENTS of them."""
     of_appointment = select(appointment_change).where(appointment_change.c.appointment_id == appointment_row_id)
     newest = of_appointment.order_by(appointment_change.c.id.desc()).limit(_MAX_EVENTS)
     return connection.execute(newest).all()[::-1]

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from ivr.line.content.config import Config
+from ivr.people.replies import ANSWERED
 from ivr.reminders.outbox.text_states import TextState
 from ivr.reminders.reports.appointment_texts import TextReport
 from ivr.web.console.people.words import (
@@ -19,9 +20,9 @@ from ivr.web.console.people.words import (
     is_by_staff,
     local_time,
     move_words,
-    step_words,
     why,
 )
+from ivr.web.console.reminders.plan_drawing import step_words
 from ivr.web.console.words import gettext
 
 _TIME = "starts_at"
@@ -52,7 +53,7 @@ def timeline(
     """The events of an appointment, oldest first. texts: its reminders."""
     events = [
         Event(row.created_at, gettext("The appointment was imported."), _source(row.created_from)),
-        *_of_answers(row, history.work),
+        *_of_answers(row, history),
         *_of_changes(row, history),
         *_of_texts(row, history.moves, config),
         *_of_work(history.work),
@@ -63,17 +64,25 @@ def timeline(
     )
 
 
-def _of_answers(row: Row[Any], work: Iterable[Row[Any]]) -> Iterator[Event]:
-    """What the patient answered. The database keeps the last answer, and of earlier ones those that made work."""
-    answers = {(item.at, item.kind) for item in work} | {(row.answered_at, row.answer)}
+def _of_answers(row: Row[Any], history: History) -> Iterator[Event]:
+    """What the patient answered. Of answers that an earlier version of this program took, the database has the last
+    one, and those that made work."""
+    answers = {(item.at, item.kind) for item in history.work} | {(row.answered_at, row.answer)}
+    answers |= {(change.at, change.what.removeprefix(ANSWERED)) for change in history.changes if _is_answer(change)}
     for at, answer in answers:
         if at is not None and answer in ANSWERS:
             yield Event(at, str(ANSWERS[answer]))
 
 
+def _is_answer(change: Row[Any]) -> bool:
+    return bool(change.what.startswith(ANSWERED))
+
+
 def _of_changes(row: Row[Any], history: History) -> Iterator[Event]:
     times = _times_between(row, history)
     for change in history.changes:
+        if _is_answer(change):
+            continue
         columns = change.what.split(",")
         if _TIME in columns and (sentence := _moved(*times[change.id], row.timezone)):
             yield Event(change.at, sentence, _source(change.source))
@@ -124,7 +133,7 @@ def _source(name: str | None) -> str:
 
 def _of_texts(row: Row[Any], moves: Iterable[Row[Any]], config: Config) -> Iterator[Event]:
     for move in moves:
-        text = step_words(move.step, config)
+        text = step_words(move.step, config.reminders)
         if move.starts_at != row.starts_at:
             earlier = local_time(move.starts_at, row.timezone)
             text = gettext("%(text)s, for the earlier time %(time)s", text=text, time=earlier)
@@ -143,7 +152,7 @@ def _planned(row: Row[Any], texts: Iterable[TextReport], config: Config, now: da
     for text in texts:
         if text.state is not TextState.PLANNED or text.due_at is None:
             continue
-        name, detail = step_words(text.step, config), why(text.state, text.reason)
+        name, detail = step_words(text.step, config.reminders), why(text.state, text.reason)
         if text.due_at > now:
             yield Event(text.due_at, gettext("%(text)s: planned.", text=name), detail, ahead=True)
         else:

@@ -15,7 +15,7 @@ from ivr.reminders.reports.manual import MANUAL, ManualResult
 from ivr.reminders.schedule.plan import Reason
 from ivr.web.console.dates import full_moment
 from ivr.web.console.language import LANGUAGES, language
-from ivr.web.console.reminders.plan_drawing import span_words
+from ivr.web.console.reminders.plan_drawing import step_words as step_words
 from ivr.web.console.reminders.state_words import reason_words, state_words
 from ivr.web.console.words import gettext
 
@@ -132,14 +132,6 @@ def result_words(result: ManualResult) -> str:
     if result.values.get("state"):
         values["state"] = state_words(str(result.values["state"]).replace(" ", "_"))
     return str(_RESULTS[result.code]) % values if result.code in _RESULTS else result.sentence
-
-
-def step_words(step_id: str, config: Config) -> str:
-    """A text of the plan, such as "Reminder 2 days before"."""
-    step = next((step for step in config.reminders.plan if step.id == step_id), None)
-    if step is None:
-        return gettext("Reminder “%(name)s”", name=step_id)
-    return gettext("Reminder %(span)s before", span=span_words(step.before))
 
 
 def why(state: TextState, reason: str | None) -> str:

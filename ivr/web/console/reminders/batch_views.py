@@ -18,11 +18,14 @@ from ivr.reminders.outbox.text_states import PENDING
 from ivr.reminders.reports.appointment_texts import TextReporter, appointments_query
 from ivr.reminders.reports.export import COLUMNS, export_texts
 from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, control, counts_of_batches
-from ivr.web.console.context import audit, live_line, services
+from ivr.web.console.context import audit, content_or_none, live_line, services, staff_user
 from ivr.web.console.downloads import csv_download
 from ivr.web.console.kept_counts import KeptOfEach
 from ivr.web.console.reminders.batch_queries import Ahead, ahead, batch_row, find_appointment, texts_for_reason
-from ivr.web.console.reminders.state_words import bar, mode, reason_words, state_words
+from ivr.web.console.reminders.import_work import files_to_mend
+from ivr.web.console.reminders.plan_drawing import step_words
+from ivr.web.console.reminders.state_words import bar, left_out_words, mode, reason_words, state_words
+from ivr.web.console.reminders.uploads import Uploads
 from ivr.web.console.reminders.views import blueprint, page_number
 from ivr.web.console.words import gettext
 from ivr.web.services import Services
@@ -49,6 +52,7 @@ def batch(batch_id: int) -> str:
     """A batch, with the appointment or the reason that is asked for."""
     wanted = request.args.get("appointment", "").strip()[:100]
     reason, page = request.args.get("reason", "")[:100], page_number()
+    content = content_or_none()
     with services().ledger.read() as connection:
         row = _row(connection, batch_id)
         counts = counts_of_batches(connection, [batch_id])[batch_id]
@@ -61,8 +65,16 @@ def batch(batch_id: int) -> str:
         texts=[(text, state_words(text.state)) for text in texts],
         page=page,
         more=more,
+        to_mend=files_to_mend(_uploads(), staff_user().id, batch_id),
+        left_out_words=left_out_words,
+        step_words=step_words,
+        rules=content.config.reminders if content else None,
         **_live_values(row, counts),
     )
+
+
+def _uploads() -> Uploads:
+    return Uploads(services().settings.var_dir, services().vault)
 
 
 @blueprint.get("/reminders/batches/<int:batch_id>/live")

@@ -11,7 +11,7 @@ from typing import Any
 
 from ivr.i18n import Sentence
 from ivr.reminders.imports.columns import EXTRA_CELLS, ORIGINALS
-from ivr.reminders.imports.errors import RowError
+from ivr.reminders.imports.errors import ALSO_IN_ROW, ErrorCode, RowError
 from ivr.reminders.imports.files import ReadOptions, UnreadableFile, read_rows
 from ivr.reminders.imports.importer import ImportReport
 from ivr.reminders.imports.preview import TextPreview
@@ -47,7 +47,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that is not imported. cells: pairs of column name and cell, as written in the file. wrong: its faults."""
+    """A row that is not imported, or that such a row repeats.
+
+    cells: pairs of column name and cell, as written in the file. wrong: its faults.
+    """
 
     row: int
     cells: list[tuple[str, str]]
@@ -141,16 +144,33 @@ def _bad_rows(
     by_row: dict[int, list[RowError]] = defaultdict(list)
     for error in faults:
         by_row[error.row].append(error)
+    first_rows = _first_rows(faults)
     bad_rows: list[BadRow] = []
     cells: dict[tuple[int, str], str] = {}
     for number, row in _rows(path, replace(options, originals=True)):
-        if number not in by_row:
+        if number not in by_row and number not in first_rows:
             continue
-        errors = by_row[number]
+        errors = by_row.get(number, [])
         cells |= {(number, error.column): row.get(error.column, "")[:_LONGEST_CELL] for error in errors}
         originals = json.loads(row[ORIGINALS]) if ORIGINALS in row else _without_notes(row)
-        bad_rows.append(BadRow(number, originals, [error.sentences for error in errors]))
+        wrong = [error.sentences for error in errors]
+        if number in first_rows:
+            wrong.append([(ALSO_IN_ROW, {"detail": str(first_rows[number])})])
+        bad_rows.append(BadRow(number, originals, wrong))
     return bad_rows, cells
+
+
+def _first_rows(faults: list[RowError]) -> dict[int, int]:
+    """The rows that others repeat, each with the first that does.
+
+    Without them, the row that is left out would be found no duplicate in the file to mend, and would be imported.
+    """
+    found: dict[int, int] = {}
+    for error in faults:
+        if error.code == ErrorCode.DUPLICATE_APPOINTMENT:
+            [(_, values)] = error.sentences
+            found.setdefault(int(str(values["detail"])), error.row)
+    return found
 
 
 def _rows(path: Path, options: ReadOptions) -> Iterator[tuple[int, dict[str, str]]]:

@@ -27,7 +27,7 @@ from ivr.shipped import ROOT
 from ivr.web.console.reminders.findings import Findings, findings_of
 from ivr.web.console.reminders.uploads import Phase, Upload, Uploads
 
-FINDINGS, BAD_ROWS = "findings", "bad-rows"
+FINDINGS, BAD_ROWS, LEFT_OUT = "findings", "bad-rows", "left-out"
 SMALL_BYTES = 300_000
 """Files of this size take about a second."""
 WAIT_SECONDS = 1.0
@@ -72,7 +72,10 @@ class Desk:
             report = self._importer(upload).run(path, clock.now())
         upload.phase, upload.batch = Phase.IMPORTED, report.batch
         upload.imported = report.accepted + report.updated
-        self.uploads.forget_content(upload.id)
+        if report.rejected:
+            # Not in the state of the upload, which the former release could not read then.
+            self.uploads.write(upload.id, LEFT_OUT, str(report.rejected))
+        self.uploads.forget_content(upload.id, {BAD_ROWS, LEFT_OUT} if report.rejected else ())
 
     def _importer(self, upload: Upload) -> Importer:
         return Importer(
@@ -138,6 +141,17 @@ def findings(uploads: Uploads, upload: Upload) -> Findings:
     """What was found in an upload that has been read."""
     text = uploads.read(upload.id, FINDINGS)
     return Findings.from_json(text) if text else Findings()
+
+
+def rows_left_out(uploads: Uploads, upload: Upload) -> int:
+    """How many rows of an imported file had faults, while they can be downloaded to mend them."""
+    return int(uploads.read(upload.id, LEFT_OUT) or 0)
+
+
+def files_to_mend(uploads: Uploads, user_id: int, batch: int | None) -> list[tuple[Upload, int]]:
+    """The files of a user that were imported as a batch, or that changed nothing, without some rows, and how many."""
+    mine = [each for each in uploads.of(user_id) if each.phase is Phase.IMPORTED and each.batch == batch]
+    return [(each, rows) for each in mine if (rows := rows_left_out(uploads, each))]
 
 
 def _options(upload: Upload) -> ReadOptions:

@@ -74,3 +74,11 @@ def span_words(span: timedelta) -> str:
     if span % _HOUR == timedelta():
         return ngettext("%(num)s hour", "%(num)s hours", span // _HOUR)
     return ngettext("%(num)s minute", "%(num)s minutes", span // timedelta(minutes=1))
+
+
+def step_words(step_id: str, rules: ReminderRules | None) -> str:
+    """A text of the plan, such as "Reminder 2 days before". rules: None if no release can be read."""
+    step = next((step for step in (rules.plan if rules else ()) if step.id == step_id), None)
+    if step is None:
+        return gettext("Reminder “%(name)s”", name=step_id)
+    return gettext("Reminder %(span)s before", span=span_words(step.before))

@@ -108,6 +108,17 @@ def fields_of(rules: ReminderRules) -> dict[str, str]:
     return fields
 
 
+def with_newer_steps(rules: ReminderRules, fields: Mapping[str, str]) -> dict[str, str]:
+    """The fields that were sent, with those of texts that the plan has got since the page was loaded."""
+    present, newer = fields_of(rules), dict[str, str]()
+    for names in map(StepFields, rules.plan):
+        if names.before not in fields:
+            of_step = (names.before, names.late, names.asks, names.audience)
+            newer |= {name: present[name] for name in of_step}
+            newer |= {f"{name}-unit": present[f"{name}-unit"] for name in (names.before, names.late)}
+    return {**fields, **newer}
+
+
 def _amount_and_unit(span: timedelta) -> tuple[str, str]:
     unit = next(unit for unit, length in UNITS.items() if span % length == timedelta())
     return str(span // UNITS[unit]), unit

@@ -13,9 +13,10 @@ from ivr.line.content.loader import LINE_FILE
 from ivr.people.audit import AuditKind
 from ivr.releases.drafts import Draft, EditConflict, FileRejected, NoDraft
 from ivr.web.console.context import audit, live_line, services, staff_user
+from ivr.web.console.prompts.collisions import Collision, collision_of, saved_by
 from ivr.web.console.prompts.drafted import drafts, language_name
 from ivr.web.console.prompts.editing.editor_form import sentence_of, sentences_of
-from ivr.web.console.reminders.plan_drawing import timeline
+from ivr.web.console.reminders.plan_drawing import step_words, timeline
 from ivr.web.console.reminders.plan_form import (
     EVERYBODY,
     NEW,
@@ -29,6 +30,7 @@ from ivr.web.console.reminders.plan_form import (
     fields_of,
     prompts_of,
     rules_of,
+    with_newer_steps,
 )
 from ivr.web.console.reminders.views import blueprint
 from ivr.web.console.security.gate import may_open
@@ -73,7 +75,13 @@ def plan() -> str:
     return _page(drafted, fields, {})
 
 
-def _page(drafted: _Drafted | None, fields: dict[str, str], errors: dict[str, str], conflict: str = "") -> str:
+def _page(
+    drafted: _Drafted | None,
+    fields: dict[str, str],
+    errors: dict[str, str],
+    conflict: str = "",
+    collision: Collision | None = None,
+) -> str:
     config = live_line().content.config
     rules = config.reminders
     return render_template(
@@ -85,6 +93,7 @@ def _page(drafted: _Drafted | None, fields: dict[str, str], errors: dict[str, st
         is_changed=bool(drafted and drafted.rules and drafted.rules != rules),
         draft_drawing=timeline(drafted.rules) if drafted and drafted.rules else None,
         steps=[StepFields(step) for step in drafted.rules.plan] if drafted and drafted.rules else [],
+        step_words=step_words,
         new=NEW,
         adds=adds_step(fields),
         words_choices=[
@@ -95,6 +104,7 @@ def _page(drafted: _Drafted | None, fields: dict[str, str], errors: dict[str, st
         fields=fields,
         errors=errors,
         conflict=conflict,
+        collision=collision,
         units=[("d", gettext("days")), ("h", gettext("hours")), ("m", gettext("minutes"))],
         audiences=[(EVERYBODY, gettext("everybody")), (UNCONFIRMED, gettext("those who have not confirmed"))],
     )
@@ -111,8 +121,7 @@ def save_plan() -> ResponseReturnValue:
     if drafted is None or drafted.rules is None:
         return redirect(url_for("reminders.plan"), 303)
     if fields.get("version") != drafted.version:
-        sentence = gettext("Somebody else changed the draft in the meantime. Check the values, and save again.")
-        return _page(drafted, fields, {}, sentence), 409
+        return _conflict(drafted, drafted.rules, fields)
     errors = errors_of(drafted.rules, fields, _prompts(drafted))
     if errors:
         return _page(drafted, fields, errors), 400
@@ -123,19 +132,16 @@ def save_plan() -> ResponseReturnValue:
     try:
         data = changed_file(drafted.draft.files, changes)
     except KeyError:
-        errors = {
-            "plan-form": gettext(
-                "The plan is written in a way that cannot be changed here. Ask your IT department to edit the file"
-                " line.yaml."
-            )
-        }
-        return _page(drafted, fields, errors), 400
+        return _page(drafted, fields, _unusual_file()), 400
     wrong, warnings = check_plan({**drafted.draft.files, LINE_FILE: data})
     if wrong:
         return _page(drafted, fields, {"plan-form": sentences_of(wrong)}), 400
     try:
         drafts().save(LINE_FILE, data, staff_user().name, clock.now(), drafted.version)
-    except (EditConflict, FileRejected, NoDraft) as refused:
+    except EditConflict:
+        # What the check above does for a page that is older.
+        return save_plan()
+    except (FileRejected, NoDraft) as refused:
         return _page(_drafted(), fields, {}, reason_of(refused)), 409
     with services().ledger.write() as connection:
         audit(connection, AuditKind.DRAFT_CHANGED, files=[LINE_FILE])
@@ -143,3 +149,28 @@ def save_plan() -> ResponseReturnValue:
     for warning in warnings:
         flash(sentence_of(warning))
     return redirect(url_for("reminders.plan"), 303)
+
+
+def _conflict(drafted: _Drafted, rules: ReminderRules, sent: dict[str, str]) -> ResponseReturnValue:
+    """The form as it was sent, with what differs from the draft. Sending it again replaces the other version."""
+    fields = with_newer_steps(rules, sent)
+    errors = errors_of(rules, fields, _prompts(drafted))
+    collision = None
+    try:
+        if not errors:
+            data = changed_file(drafted.draft.files, changes_of(rules, fields))
+            collision = collision_of(drafted.draft, {LINE_FILE: data})
+    except KeyError:
+        errors = _unusual_file()
+    sentence = gettext(
+        "%(name)s changed the draft in the meantime. Compare both versions, correct the fields, and save again.",
+        name=saved_by(drafted.draft, LINE_FILE),
+    )
+    return _page(drafted, fields, errors, sentence, collision), 409
+
+
+def _unusual_file() -> dict[str, str]:
+    sentence = gettext(
+        "The plan is written in a way that cannot be changed here. Ask your IT department to edit the file line.yaml."
+    )
+    return {"plan-form": sentence}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from flask_babel import format_decimal
 from flask_babel import lazy_gettext as _
 
 from ivr.carrier.twilio.errors import CLASSES, LANDLINE, ErrorClass
 from ivr.reminders.outbox.text_states import TextState
 from ivr.web.console.reminders.uploads import Phase
-from ivr.web.console.words import gettext, pgettext
+from ivr.web.console.words import gettext, ngettext, pgettext
 
 STATES = {
     TextState.PLANNED: _("appointments with texts ahead"),
@@ -125,6 +126,11 @@ def reason_words(reason: str) -> ReasonWords:
         return _REASONS["landline"]
     words = _ERRORS[CLASSES.get(code, ErrorClass.PERMANENT)]
     return ReasonWords(str(words.why) % {"code": code}, words.todo)
+
+
+def left_out_words(rows: int) -> str:
+    """How many rows of a file were not imported, because of their faults."""
+    return ngettext("%(count)s row was left out.", "%(count)s rows were left out.", rows, count=format_decimal(rows))
 
 
 def state_words(state: str) -> str:

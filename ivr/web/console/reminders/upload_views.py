@@ -21,8 +21,8 @@ from ivr.web.console.context import live_line, services, staff_user
 from ivr.web.console.dates import full_moment
 from ivr.web.console.downloads import csv_download
 from ivr.web.console.reminders.findings import Findings, sentence_of
-from ivr.web.console.reminders.import_work import BAD_ROWS, Desk, findings, start
-from ivr.web.console.reminders.state_words import COLUMNS
+from ivr.web.console.reminders.import_work import BAD_ROWS, Desk, findings, rows_left_out, start
+from ivr.web.console.reminders.state_words import COLUMNS, left_out_words
 from ivr.web.console.reminders.uploads import Phase, Upload, Uploads
 from ivr.web.console.reminders.views import blueprint, page_number
 from ivr.web.console.security.kept_forms import kept_values
@@ -121,7 +121,7 @@ def found(upload_id: str) -> ResponseReturnValue:
         texts=_by_row(found),
         warnings=_warnings(found),
         columns=COLUMNS,
-        sheet=kept_values().get("sheet", ""),
+        sheet=kept_values().get("sheet", upload.sheet),
     )
 
 
@@ -139,19 +139,23 @@ def _current(upload_id: str) -> Upload:
 
 
 def _imported(upload: Upload) -> ResponseReturnValue:
+    left_out = rows_left_out(_uploads(), upload)
+    flash(" ".join([_imported_sentence(upload), *([left_out_words(left_out)] if left_out else ())]))
     if upload.batch is None:
-        flash(gettext("Everything in this file was known already, so nothing changed."))
         return redirect(url_for("reminders.batches"))
-    flash(
-        ngettext(
-            "%(count)s appointment of this file is imported, as batch %(batch)s.",
-            "%(count)s appointments of this file are imported, as batch %(batch)s.",
-            upload.imported,
-            count=format_decimal(upload.imported),
-            batch=upload.batch,
-        )
-    )
     return redirect(url_for("reminders.batch", batch_id=upload.batch))
+
+
+def _imported_sentence(upload: Upload) -> str:
+    if upload.batch is None:
+        return gettext("Everything in this file was known already, so nothing changed.")
+    return ngettext(
+        "%(count)s appointment of this file is imported, as batch %(batch)s.",
+        "%(count)s appointments of this file are imported, as batch %(batch)s.",
+        upload.imported,
+        count=format_decimal(upload.imported),
+        batch=upload.batch,
+    )
 
 
 def _import_label(found: Findings) -> str:
@@ -255,7 +259,7 @@ _ACTIONS = {"import": _import, "read": _read_again, "throw-away": _throw_away}
 
 @blueprint.get("/reminders/uploads/<upload_id>/rows-to-mend.csv")
 def rows_to_mend(upload_id: str) -> Response:
-    """The rows that are not imported, as they were, with what is wrong with each."""
+    """The rows that are not imported, and those that they repeat, as they were, with what is wrong with each."""
     uploads = _uploads()
     upload = uploads.get(upload_id) or abort(404)
     rows = json.loads(uploads.read(upload.id, BAD_ROWS) or "[]") or abort(404)

@@ -1,4 +1,7 @@
-"""Uploaded files that are not imported yet: sealed on disk, for an hour, and worked on by one at a time."""
+"""Uploaded files: sealed on disk, for an hour, and worked on by one at a time.
+
+Of an imported file, only the rows that had faults are kept, for an hour after the import.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -96,11 +99,15 @@ class Uploads:
         values = json.loads(text)
         return Upload(**{**values, "phase": Phase(values["phase"])})
 
+    def of(self, user_id: int) -> list[Upload]:
+        """The uploads of a user, newest first."""
+        uploads = filter(None, (self.get(folder.name) for folder in self._folder.glob("*")))
+        mine = [each for each in uploads if each.by == user_id]
+        return sorted(mine, key=lambda each: each.received_at, reverse=True)
+
     def unfinished(self, user_id: int) -> list[Upload]:
         """The uploads of a user that are not imported yet, newest first."""
-        uploads = filter(None, (self.get(folder.name) for folder in self._folder.glob("*")))
-        mine = [each for each in uploads if each.by == user_id and each.phase is not Phase.IMPORTED]
-        return sorted(mine, key=lambda each: each.received_at, reverse=True)
+        return [each for each in self.of(user_id) if each.phase is not Phase.IMPORTED]
 
     def save(self, upload: Upload) -> None:
         self.write(upload.id, _STATE, json.dumps(asdict(upload)))
@@ -151,10 +158,10 @@ class Uploads:
     def _lock_file(self, upload_id: str) -> Path:
         return self._folder / upload_id / _LOCK
 
-    def forget_content(self, upload_id: str) -> None:
-        """Delete everything but the state, after an import."""
+    def forget_content(self, upload_id: str, kept: Collection[str] = ()) -> None:
+        """Delete everything but the state and some of what `write` stored, after an import."""
         for path in (self._folder / upload_id).glob("*"):
-            if path.name not in (_STATE, _LOCK) and path.is_file():
+            if path.name not in (_STATE, _LOCK, *kept) and path.is_file():
                 path.unlink(missing_ok=True)
 
     def remove(self, upload_id: str) -> None:

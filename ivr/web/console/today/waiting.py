@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from flask import url_for
 from flask_babel import lazy_gettext
@@ -16,8 +16,9 @@ from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.content.loader import LINE_FILE, Content
 from ivr.line.content.revisions.sign_off import unsigned_prompts
 from ivr.line.content.revisions.translations import outdated_translations
-from ivr.line.lint.folder_rules import unconfirmed_holidays
+from ivr.line.lint.folder_rules import unconfirmed_years
 from ivr.reminders.alarms import active_alarms
+from ivr.web.console.prompts.filters import BEHIND, SIGN_OFF
 from ivr.web.console.reminders.plan_form import rules_of
 from ivr.web.console.security.gate import may_open
 from ivr.web.console.today.alarm_words import words_of_alarm
@@ -43,7 +44,7 @@ class Line:
     """One thing that waits. since: when the oldest came, or when an alarm was raised; latest: when the last one came.
 
     key: names the line, the same at each refresh. advice: what to do. endpoint: the page where it is handled. alarm:
-    its name, with who has seen it and when.
+    its name, with who has seen it and when. place: what belongs into the URL of the page to find just this there.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Line:
     alarm: str = ""
     seen_by: str | None = None
     seen_at: datetime | None = None
+    place: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_alarm(self) -> bool:
@@ -69,7 +71,7 @@ class Line:
 
 def link_for(line: Line, role: str) -> str | None:
     """The URL of the page that handles a line; None if the role does not include it."""
-    return url_for(line.endpoint) if may_open(line.endpoint, role) else None
+    return url_for(line.endpoint, **line.place) if may_open(line.endpoint, role) else None
 
 
 def waiting_lines(connection: Connection, content: Content | None, now: datetime) -> list[Line]:
@@ -134,7 +136,7 @@ def _work_items(connection: Connection) -> Iterator[Line]:
     for kind in ("change", "cancel", "wrong-number"):
         if kind in found:
             count, oldest = found[kind]
-            yield Line(kind, _sentence_of_items(kind, count), "work.items", since=oldest)
+            yield Line(kind, _sentence_of_items(kind, count), "work.items", since=oldest, place={"kind": kind})
 
 
 def _sentence_of_items(kind: str, count: int) -> str:
@@ -175,12 +177,12 @@ def _changed_plan(connection: Connection, content: Content) -> Iterator[Line]:
 
 @dataclass(frozen=True)
 class _Unfinished:
-    """What is unfinished in a release."""
+    """What is unfinished in a release. closed_days: the first year whose closed days are not confirmed, or 0."""
 
     outdated: int
     unsigned: int
     hours: int
-    closed_days: bool
+    closed_days: int
 
 
 # A release never changes, and reading one for this takes tens of milliseconds.
@@ -195,7 +197,7 @@ def _unfinished(content: Content, today: date) -> _Unfinished:
             outdated=len(outdated_translations(content)),
             unsigned=len(unsigned_prompts(content)),
             hours=sum(not entry.confirmed for entry in content.config.directory),
-            closed_days=any(True for _ in unconfirmed_holidays(content, today)),
+            closed_days=next(unconfirmed_years(content, today), 0),
         )
     return _unfinished_by_release[key]
 
@@ -208,14 +210,14 @@ def _of_content(content: Content, now: datetime) -> Iterator[Line]:
             "%(num)s translations are behind the texts that they were made from.",
             found.outdated,
         )
-        yield Line("translations", sentence, "prompts.topics")
+        yield Line("translations", sentence, "prompts.topics", place={"show": BEHIND})
     if found.unsigned:
         sentence = ngettext(
             "%(num)s medical text has no sign-off of its current words.",
             "%(num)s medical texts have no sign-off of their current words.",
             found.unsigned,
         )
-        yield Line("sign-offs", sentence, "prompts.topics")
+        yield Line("sign-offs", sentence, "prompts.topics", place={"show": SIGN_OFF})
     if found.hours:
         sentence = ngettext(
             "The opening hours of %(num)s office are assumed, not confirmed.",
@@ -224,4 +226,6 @@ def _of_content(content: Content, now: datetime) -> Iterator[Line]:
         )
         yield Line("hours", sentence, "prompts.hours")
     if found.closed_days:
-        yield Line("closed-days", gettext("The closed days of the year are not confirmed yet."), "prompts.hours")
+        sentence = gettext("The closed days of the year are not confirmed yet.")
+        place = {"year": found.closed_days, "_anchor": "days"}
+        yield Line("closed-days", sentence, "prompts.hours", place=place)

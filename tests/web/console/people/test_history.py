@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from ivr.people.replies import record_reply
+from ivr.people.replies import mark_wrong_number, record_reply
 from ivr.reminders.imports.importer import Importer
 from ivr.web.console.people.words import local_time
 from tests.support.clinic import NOW, at, row
@@ -82,6 +82,26 @@ def test_earlier_answers_are_kept_that_made_work(clinic, console):
     story = story_of(console)
     assert in_order(story, ("The patient asked for another time.", "The patient confirmed."))
     assert story.count("The patient asked for another time.") == 1
+
+
+def test_every_answer_is_in_the_history_also_after_the_appointment_was_moved(clinic, console):
+    for hours, answer in ((1, "confirmed"), (2, "change"), (3, "confirmed")):
+        with clinic.ledger.write() as connection:
+            record_reply(connection, clinic.vault, "+16035550101", NOW + timedelta(hours=hours), answer)
+    clinic.import_rows(row(1, at(20)), now=NOW + timedelta(hours=4), name="moved.csv")
+    assert clinic.appointment("A1").answer is None
+    story = story_of(console)
+    yes, other = "The patient confirmed.", "The patient asked for another time."
+    assert in_order(story, (yes, other, yes, "An import moved the appointment", "From: moved.csv"))
+    assert (story.count(yes), story.count(other), story.count("An import")) == (2, 1, 1)
+
+
+def test_a_wrong_number_is_in_the_history_after_the_number_was_corrected(clinic, console):
+    with clinic.ledger.write() as connection:
+        mark_wrong_number(connection, clinic.vault, "+16035550101", NOW + timedelta(hours=1))
+    clinic.import_rows(row(1, at(10)) | {"phone": "603-555-0177"}, now=NOW + timedelta(hours=2))
+    assert clinic.appointment("A1").answer is None
+    assert story_of(console).count("A reply said that the number is not the patient’s.") == 1
 
 
 def test_an_import_that_says_what_is_known_is_no_change(clinic, console):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sqlalchemy import insert, update
 
@@ -181,6 +183,21 @@ def test_an_appointment_is_found_in_its_batch(console, clinic):
     for wanted in ("B9", "%", "A", "'; --", "🙂" * 200, "א"):
         response = browser.get("/reminders/batches/1", query_string={"appointment": wanted})
         assert "This batch has no appointment with the number" in response.get_data(as_text=True)
+
+
+def test_the_texts_of_a_batch_are_named_by_their_times(console, clinic):
+    with clinic.ledger.write() as connection:
+        skipped = {"batch_id": 1, "step": "2d", "state": "skipped", "reason": "late", "updated_at": NOW, **PERSON}
+        connection.execute(insert(text).values(skipped))
+    browser = console.browser("scheduler")
+    for language, name in (("en", "Reminder 2 days before"), ("es", "Recordatorio, 2 días antes")):
+        browser.post("/account/language", {"language": language})
+        for query in ("appointment=A2", "reason=late"):
+            page = browser.page(f"/reminders/batches/1?{query}")
+            assert re.search(rf"<td data-label=\"\w+\">{name}</td>", page), query
+            assert not re.search(r">\d+d</td>", page), query
+    console.services.releases.live = None
+    assert "“2d”" in browser.page("/reminders/batches/1?reason=late")
 
 
 def test_a_download_hides_numbers_unless_they_are_asked_for(console, clinic):

@@ -103,13 +103,56 @@ def test_wrong_values_get_a_sentence_and_stay_in_the_form(console, drafts):
     assert not drafts.open().changed
 
 
+def test_what_a_colleague_saved_is_shown_before_it_can_be_replaced(console, drafts):
+    ann, bob = console.browser("scheduler", "Ann"), console.browser("admin", "Bob")
+    form = fields(bob.page("/reminders/plan"))
+    assert form["quiet-from"] == "21:00"
+    assert ann.post("/reminders/plan", form | {"quiet-from": "20:00"}).status_code == 303
+    response = bob.post("/reminders/plan", form | {"week": "4"})
+    page = response.get_data(as_text=True)
+    assert response.status_code == 409
+    assert "Ann changed the draft in the meantime. Compare both versions" in page
+    both = page[page.index("Both versions, word by word") : page.index('id="plan-form"')]
+    assert "only in the version of Ann" in both
+    assert re.search(r"<del>[^<]*20:00[^<]*</del> <ins>[^<]*21:00[^<]*</ins>", both.replace("&#34;", '"'))
+    assert "No texts from 20:00 to" in both
+    assert fields(page)["week"] == "4"
+    assert bob.post("/reminders/plan", fields(page) | {"quiet-from": "20:00"}).status_code == 303
+    rules = drafted_rules(drafts)
+    assert (rules.quiet_hours.start.isoformat("minutes"), rules.per_number.week) == ("20:00", 4)
+
+
+def test_a_text_that_a_colleague_added_stays_when_an_older_page_is_sent(console, drafts):
+    ann, bob = console.browser("scheduler", "Ann"), console.browser("admin", "Bob")
+    form = fields(bob.page("/reminders/plan"))
+    new = {"new-before": "14", "new-late": "3", "new-words": "reminder-7d", "new-asks": "yes"}
+    assert ann.post("/reminders/plan", form | new).status_code == 303
+    page = bob.post("/reminders/plan", form | {"week": "4"}).get_data(as_text=True)
+    assert "Both versions, word by word" in page
+    assert "Please check this first" not in page
+    assert bob.post("/reminders/plan", fields(page)).status_code == 303
+    rules = drafted_rules(drafts)
+    assert ([step.id for step in rules.plan], rules.plan[-1].asks) == (["7d", "2d", "1d", "14d"], True)
+    assert rules.per_number.week == 4
+
+
+def test_the_quiet_hours_and_limits_of_the_draft_are_printed(console, drafts):
+    browser = console.browser("scheduler")
+    form = fields(browser.page("/reminders/plan"))
+    browser.post("/reminders/plan", form | {"quiet-to": "10:30", "day": "2"})
+    page = console.browser("operator").page("/reminders/plan")
+    drafted = page[page.index("The plan in the draft") :]
+    assert "No texts from 21:00 to 10:30, where the patient is." in drafted
+    assert "At most 2 a day" in drafted
+
+
 def test_two_people_at_once_are_told(console, drafts):
     first, second = console.browser("scheduler"), console.browser("admin")
     form = fields(first.page("/reminders/plan"))
     assert second.post("/reminders/plan", form | {"before-7d": "8"}).status_code == 303
     response = first.post("/reminders/plan", form | {"before-7d": "9"})
     assert response.status_code == 409
-    assert "Somebody else changed the draft" in response.get_data(as_text=True)
+    assert "changed the draft in the meantime" in response.get_data(as_text=True)
     assert drafted_rules(drafts).plan[0].before.days == 8
 
 
@@ -153,6 +196,17 @@ def test_a_second_text_of_the_same_time_has_an_id_of_its_own(console, drafts):
     assert browser.post("/reminders/plan", form | new).status_code == 303
     added = drafted_rules(drafts).plan[-1]
     assert (added.id, added.asks, added.unless) == ("7d-2", True, None)
+
+
+def test_the_texts_of_the_form_are_named_by_their_times(console, drafts):
+    browser = console.browser("scheduler")
+    page = browser.page("/reminders/plan")
+    assert re.findall(r"<legend>(Reminder[^<]*)</legend>", page) == [
+        f"Reminder {span} before" for span in ("7 days", "2 days", "1 day")
+    ]
+    form = fields(page) | {"new-before": "12", "new-before-unit": "h", "new-words": "reminder-1d", "week": "4"}
+    assert browser.post("/reminders/plan", form | {"day": "2"}).status_code == 303
+    assert "<legend>Reminder 12 hours before</legend>" in browser.page("/reminders/plan")
 
 
 def test_who_gets_a_text_is_changed_and_changed_back(console, drafts):

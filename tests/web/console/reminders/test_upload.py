@@ -20,15 +20,10 @@ from ivr.web.console.reminders import import_work, uploads
 from ivr.web.console.reminders.uploads import Phase
 from tests.support.clinic import NOW, at, csv_text, phone, row
 from tests.support.paths import SHARED
-from tests.web.console.reminders.upload_support import kept, number, send, settled, upload
+from tests.web.console.reminders.upload_support import BAD, kept, number, send, settled, upload
 
 CASES = SHARED / "cases" / "imports"
 GOOD = csv_text([row(1, at(3), first_name="Maria"), row(2, at(4)), row(3, at(9))])
-BAD = """appointment_id,phone,starts_at,notes
-A1,603-555-0101,2026-12-09 10:00,ok
-A2,12,2026-12-09 10:30,=cmd|x
-A3,,soon,
-"""
 
 
 @pytest.fixture

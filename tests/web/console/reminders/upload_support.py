@@ -8,6 +8,12 @@ import time
 
 from ivr.web.console.reminders.uploads import Uploads
 
+BAD = """appointment_id,phone,starts_at,notes
+A1,603-555-0101,2026-12-09 10:00,ok
+A2,12,2026-12-09 10:30,=cmd|x
+A3,,soon,
+"""
+
 
 def send(browser, content: bytes | str, name="appointments.csv", **options):
     data = content.encode() if isinstance(content, str) else content

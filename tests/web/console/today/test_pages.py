@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from html import unescape
+
 import pytest
 from sqlalchemy import update
 
@@ -9,6 +13,7 @@ from ivr.ledger.tables import callback, todo
 from ivr.line.content.loader import Content
 from ivr.line.content.revisions.sign_off import unsigned_prompts
 from ivr.people.callbacks import complete_callback
+from ivr.releases.store import publish_folder_if_changed
 from ivr.reminders.alarms import Alarm
 from ivr.staff.users import Role
 from ivr.web.console.today import waiting
@@ -136,6 +141,30 @@ def test_a_line_links_only_to_a_page_that_the_role_includes(
     monkeypatch.setattr(gate, "access", {**allowed, "work.callbacks": frozenset({Role.ADMIN})})
     assert link not in browser.page("/")
     assert link in console.browser("admin").page("/")
+
+
+def test_each_link_leads_to_what_its_line_says(
+    console: Console, clinic_for_commands: Clinic, content: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinic = clinic_for_commands
+    publish_folder_if_changed(clinic.ledger, content, NOW, "test")
+    clinic.import_rows(*(row(number, at(3)) for number in range(3)))
+    for name, kind in (("A0", "change"), ("A1", "cancel"), ("A2", "wrong-number")):
+        add_item(clinic, kind, name, ago(hours=1))
+    unfinished = waiting._unfinished(content, NOW.date())
+    monkeypatch.setattr(waiting, "_unfinished", lambda *_: replace(unfinished, outdated=1, closed_days=2027))
+    browser = console.browser("admin")
+    page = browser.page("/")
+    links = {key: unescape(url) for key, url in re.findall(r'id="waiting-([\w-]+)" href="([^"]+)"', page)}
+    for name, kind in (("A0", "change"), ("A1", "cancel"), ("A2", "wrong-number")):
+        assert re.findall(r"/people/appointments/(A\d)", browser.page(links[kind])) == [name], kind
+    assert 'aria-current="true">Translation behind (' in browser.page(links["translations"])
+    signed_off = browser.page(links["sign-offs"])
+    assert 'aria-current="true">Needs a sign-off (' in signed_off
+    path, _, place = links["closed-days"].partition("#")
+    assert '<section id="days"' in browser.page(path)
+    assert "Closed days of 2027" in browser.page(path)
+    assert place == "days"
 
 
 def test_the_first_block_replaces_itself_every_30_seconds(console: Console) -> None:
