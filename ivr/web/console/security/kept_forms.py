@@ -20,7 +20,8 @@ from ivr.web.services import Services
 
 SECONDS = 1800
 MAX_BYTES = 200_000
-_KEY = "kept_form"
+KEY = "kept_form"
+"""The key of the session."""
 _NEVER_KEPT = frozenset({"csrf_token", "password", "new_password", "new_password_confirm", "code"})
 
 
@@ -43,7 +44,7 @@ def keep_form(path: str) -> None:
     file = folder / token
     file.touch(mode=0o600)
     file.write_bytes(_services().vault.seal(text))
-    session[_KEY] = token
+    session[KEY] = token
 
 
 def kept_fields(path: str) -> dict[str, list[str]]:
@@ -51,7 +52,7 @@ def kept_fields(path: str) -> dict[str, list[str]]:
     kept = _kept_form()
     if kept is None or kept["path"] != path:
         return {}
-    (_folder() / session.pop(_KEY)).unlink(missing_ok=True)
+    (_folder() / session.pop(KEY)).unlink(missing_ok=True)
     return cast(dict[str, list[str]], kept["fields"])
 
 
@@ -73,13 +74,13 @@ def is_kept_for(page: str) -> bool:
 
 
 def _kept_form() -> dict[str, Any] | None:
-    token = session.get(_KEY)
+    token = session.get(KEY)
     if not isinstance(token, str) or not token.isalnum():
         return None
     try:
         return cast(dict[str, Any], json.loads(_services().vault.open((_folder() / token).read_bytes())))
     except (OSError, UnknownKey, ValueError):
-        session.pop(_KEY, None)
+        session.pop(KEY, None)
         return None
 
 
