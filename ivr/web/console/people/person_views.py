@@ -18,7 +18,7 @@ from ivr.reminders.reports.manual import ManualActions
 from ivr.web.console.context import audit, content_or_none, live_line, services
 from ivr.web.console.people import queries, words
 from ivr.web.console.people.views import blueprint
-from ivr.web.console.security.gate import HTMX
+from ivr.web.console.security.form_pages import HTMX
 from ivr.web.console.security.kept_forms import kept_values
 from ivr.web.console.words import gettext
 

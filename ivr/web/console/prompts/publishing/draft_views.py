@@ -19,7 +19,7 @@ from ivr.web.console.prompts.drafted import drafts, open_draft, recorder, seen_o
 from ivr.web.console.prompts.editing.editor_form import sentence_of
 from ivr.web.console.prompts.publishing.jobs import CHANGE, Job, Jobs, Kind, check_name
 from ivr.web.console.prompts.publishing.overtaken import changes_since
-from ivr.web.console.security.gate import HTMX
+from ivr.web.console.security.form_pages import HTMX
 from ivr.web.console.security.kept_forms import keep_form, kept_values
 from ivr.web.console.words import gettext, translated
 
