@@ -139,9 +139,7 @@ def _person(connection: Connection, person_id: int) -> Row[Any]:
 
 def _consent_page(row: Row[Any], change: str, reason: str, error: str) -> str:
     masked = queries.masked(services().vault, row.phone_sealed)
-    return render_template(
-        "people/consent.html", person=row, change=change, reason=reason, error=error, masked=masked, limit=MAX_REASON
-    )
+    return render_template("people/consent.html", person=row, change=change, reason=reason, error=error, masked=masked)
 
 
 def _reason_error(reason: str) -> str:
