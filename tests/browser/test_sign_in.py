@@ -100,7 +100,7 @@ def test_a_session_that_ends_while_a_file_is_sent_leads_back_to_the_upload(
     end_session(page)
     page.get_by_role("button", name="Check this file").click()
     type_both_factors(page, office.person("scheduler"))
-    expect(page.get_by_text("Your session had ended, so the file did not arrive. Choose it again.")).to_be_visible()
+    expect(page.get_by_text("The file did not arrive. Choose it again.")).to_be_visible()
 
 
 def end_session(page: Page) -> None:

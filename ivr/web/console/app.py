@@ -11,13 +11,14 @@ from flask_babel import force_locale, format_datetime, format_decimal
 from flask_bootstrap import Bootstrap5
 from flask_compress import Compress
 from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from ivr import clock, log
 from ivr.ledger import LedgerUnavailable
 from ivr.web import local_redirects, unstorable
 from ivr.web.console import access, filters, language
-from ivr.web.console.security import flask_security_setup, headers, kept_forms, views
+from ivr.web.console.security import flask_security_setup, form_pages, headers, kept_forms, views
 from ivr.web.console.security.gate import Gate
 from ivr.web.console.security.session import ConsoleSessions
 from ivr.web.console.words import gettext
@@ -66,6 +67,7 @@ def create_console(services: Services) -> Flask:
     app.extensions["console_gate"] = Gate(app, allowed)
     headers.install(app, public=not settings.loopback, provider=settings.oidc_issuer)
     kept_forms.install(app)
+    form_pages.install(app)
     local_redirects.install(app)
     unstorable.install(app, lambda part: abort(404 if part == "path" else 400), forms=True)
     filters.install(app)
@@ -96,17 +98,23 @@ def _handle_errors(app: Flask) -> None:
             return error.get_response(request.environ)
         return render_template("error.html", code=error.code, sentence=_sentence(error)), error.code or 500
 
+    @app.errorhandler(CSRFError)
+    def send_again(error: CSRFError) -> ResponseReturnValue:
+        return form_pages.send_again() or refuse(error)
+
     @app.errorhandler(LedgerUnavailable)
     def unavailable(_error: LedgerUnavailable) -> tuple[str, int]:
         log.get_logger().error("console_without_database", endpoint=request.endpoint)
         # Flask-Login adds the user to every template, and would ask the database for them again.
         g._login_user = None
-        return render_template("unavailable.html"), 503
+        return render_template("unavailable.html", kept_page=form_pages.keep_unsaved()), 503
 
     @app.errorhandler(Exception)
     def fail(_error: Exception) -> tuple[str, int]:
         log.get_logger().exception("console_failed", endpoint=request.endpoint)
-        return render_template("error.html", code=500, sentence=_sentence(None)), 500
+        page = form_pages.keep_unsaved()
+        sentence = gettext("Something went wrong on our side, and it was logged.") if page else _sentence(None)
+        return render_template("error.html", code=500, sentence=sentence, kept_page=page), 500
 
 
 def _sentence(error: HTTPException | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from typing import Any
@@ -34,14 +35,14 @@ def sign_in(console: Console, provider: Provider) -> tuple[Any, Any]:
     return browser, sign_in_at_provider(browser, provider)
 
 
-def sign_in_at_provider(browser: FlaskClient, provider: Provider) -> TestResponse:
-    """Go to the provider and come back. Returns the last response."""
-    page = browser.get("/login").get_data(as_text=True)
-    assert "Sign in with your hospital account" in page
-    token = re.findall(r'name="csrf_token"[^>]*value="([^"]+)', page)[-1]
+def sign_in_at_provider(browser: FlaskClient, provider: Provider, login: str = "/login") -> TestResponse:
+    """Go from the sign-in page to the provider and come back. Returns the last response."""
+    page = browser.get(login).get_data(as_text=True)
+    form = re.search(r'action="([^"]*/sign-in/provider[^"]*)".*?name="csrf_token"[^>]*value="([^"]+)', page, re.DOTALL)
+    assert form
     policy = browser.get("/login").headers["Content-Security-Policy"]
     assert f"form-action 'self' {provider.url}" in policy
-    away = browser.post("/sign-in/provider", data={"csrf_token": token})
+    away = browser.post(html.unescape(form[1]), data={"csrf_token": form[2]})
     query = parse_qs(urlsplit(away.location).query)
     assert away.location.startswith(f"{provider.url}/authorize?")
     assert query["code_challenge_method"] == ["S256"]

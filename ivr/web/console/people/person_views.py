@@ -18,7 +18,7 @@ from ivr.reminders.reports.manual import ManualActions
 from ivr.web.console.context import audit, content_or_none, live_line, services
 from ivr.web.console.people import queries, words
 from ivr.web.console.people.views import blueprint
-from ivr.web.console.security.gate import HTMX
+from ivr.web.console.security.form_pages import HTMX
 from ivr.web.console.security.kept_forms import kept_values
 from ivr.web.console.words import gettext
 
@@ -139,9 +139,7 @@ def _person(connection: Connection, person_id: int) -> Row[Any]:
 
 def _consent_page(row: Row[Any], change: str, reason: str, error: str) -> str:
     masked = queries.masked(services().vault, row.phone_sealed)
-    return render_template(
-        "people/consent.html", person=row, change=change, reason=reason, error=error, masked=masked, limit=MAX_REASON
-    )
+    return render_template("people/consent.html", person=row, change=change, reason=reason, error=error, masked=masked)
 
 
 def _reason_error(reason: str) -> str:

@@ -10,7 +10,7 @@ from ivr.web.console.prompts.drafted import language_name, languages_of, open_dr
 from ivr.web.console.prompts.filters import TITLES, chosen_filter, counts, filtered
 from ivr.web.console.prompts.tree import groups_of
 from ivr.web.console.prompts.understanding import MOST_CHARACTERS, Understood, understood_live
-from ivr.web.console.security.gate import HTMX
+from ivr.web.console.security.form_pages import HTMX
 from ivr.web.console.security.kept_forms import kept_values
 
 

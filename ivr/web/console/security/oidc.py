@@ -11,7 +11,7 @@ from typing import Any
 
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.flask_client import OAuth
-from flask import abort, current_app, redirect, render_template, session, url_for
+from flask import abort, current_app, redirect, render_template, request, session, url_for
 from flask_security import login_user
 from joserfc.errors import JoseError
 from requests import RequestException
@@ -20,7 +20,13 @@ from werkzeug.wrappers import Response
 from ivr import clock, log
 from ivr.people.audit import Actor, AuditKind, record
 from ivr.settings import Settings
+from ivr.web.console import language
+from ivr.web.console.security import kept_forms
 from ivr.web.services import Services
+
+_NEXT = "oidc_next"
+# What a sign-in keeps of the session before it: nothing that says who somebody is, or that proves a form.
+_KEPT = (_NEXT, kept_forms.KEY, language.CHOSEN)
 
 
 def is_configured(settings: Settings) -> bool:
@@ -44,7 +50,9 @@ def _client(settings: Settings) -> Any:
 
 
 def start(settings: Settings) -> Response:
-    """Redirect to the provider."""
+    """Redirect to the provider, and remember the page to go to afterward."""
+    page = request.args.get("next", "")
+    session[_NEXT] = page if _is_local(page) else ""
     try:
         response: Response = _client(settings).authorize_redirect(_return_address(settings))
     except (RequestException, OAuthError):
@@ -69,9 +77,16 @@ def finish(services: Services) -> Response | tuple[str, int]:
     if not user.active:
         return _refuse(services, "disabled_user", user.staff.id)
     # A new session, so that one planted in the browser before the sign-in is worth nothing.
+    kept = {key: session[key] for key in _KEPT if key in session}
     session.clear()
+    session.update(kept)
     login_user(user, authn_via=["oidc"])
-    return redirect(url_for("today.show"))
+    return redirect(session.pop(_NEXT, "") or url_for("today.show"))
+
+
+def _is_local(page: str) -> bool:
+    """Whether an address is a path of this site. Browsers drop control characters, and read a backslash as a slash."""
+    return page.startswith("/") and not page.startswith("//") and "\\" not in page and page.isprintable()
 
 
 def _is_verified(claims: Mapping[str, Any], settings: Settings) -> bool:
@@ -88,4 +103,4 @@ def _refuse(services: Services, reason: str, user: int | None = None) -> tuple[s
     now = clock.now()
     with services.ledger.write() as connection:
         record(connection, Actor("console"), AuditKind.SIGN_IN_FAILED, now, user=user)
-    return render_template("security/oidc_refused.html"), 403
+    return render_template("security/oidc_refused.html", page=session.get(_NEXT)), 403

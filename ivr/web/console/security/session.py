@@ -7,7 +7,7 @@ from flask.globals import request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from itsdangerous import BadSignature
 
-from ivr.web.console.security.gate import HTMX
+from ivr.web.console.security.form_pages import HTMX
 
 LIVE = "X-Live"
 """The header of requests that a page sends on its own."""

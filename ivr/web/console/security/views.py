@@ -28,11 +28,11 @@ def invitation(token: str) -> str | Response | tuple[str, int]:
         user = invited_user(connection, token, now)
     if user is None:
         return render_template("security/invitation_ended.html"), 410
-    problem = None
+    errors: dict[str, str] = {}
     if request.method == "POST":
         password = request.form.get("password", "")
-        problem = password_problem(password, request.form.get("again", ""), user.email)
-        if problem is None:
+        errors = password_errors(password, request.form.get("again", ""), user.email)
+        if not errors:
             with services().ledger.write() as connection:
                 accepted = accept_invitation(connection, token, hash_password(password), now)
                 if accepted is not None:
@@ -41,16 +41,17 @@ def invitation(token: str) -> str | Response | tuple[str, int]:
                 return render_template("security/invitation_ended.html"), 410
             flash(gettext("Your password is set. Sign in with it."))
             return redirect(url_for("security.login"))
-    return render_template("security/invitation.html", user=user, problem=problem, minimum=MIN_PASSWORD)
+    return render_template("security/invitation.html", user=user, errors=errors, minimum=MIN_PASSWORD)
 
 
-def password_problem(password: str, again: str, email: str) -> str | None:
-    """What is wrong with a new password, as a sentence. Length is what matters: NIST SP 800-63B."""
+def password_errors(password: str, again: str, email: str) -> dict[str, str]:
+    """What is wrong with a new password, by field. Length is what matters: NIST SP 800-63B."""
     if len(password) < MIN_PASSWORD:
-        return gettext("Use at least %(count)s characters. A few words are easy to remember.", count=MIN_PASSWORD)
+        sentence = gettext("Use at least %(count)s characters. A few words are easy to remember.", count=MIN_PASSWORD)
+        return {"password": sentence}
     if len(set(password)) < MIN_PASSWORD // 2 or email.partition("@")[0] in password.lower():
-        return gettext("This password is easy to guess. Choose another one.")
-    return gettext("The two passwords are not the same.") if password != again else None
+        return {"password": gettext("This password is easy to guess. Choose another one.")}
+    return {"again": gettext("The two passwords are not the same.")} if password != again else {}
 
 
 @sign_in.post("/sign-in/provider")

@@ -19,7 +19,8 @@ from ivr.people.audit import AuditKind
 from ivr.reminders.alarms import Alarm, mark_seen
 from ivr.web.console.context import audit, content_or_none, live_line, services, staff_user
 from ivr.web.console.kept_counts import Counted, Kept
-from ivr.web.console.security.gate import HTMX, may_open
+from ivr.web.console.security.form_pages import HTMX
+from ivr.web.console.security.gate import may_open
 from ivr.web.console.today import numbers, picture
 from ivr.web.console.today.figures import day_figures, hour_figures, week_figure
 from ivr.web.console.today.places import places

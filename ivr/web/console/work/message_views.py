@@ -13,7 +13,7 @@ from ivr.feeds.unread import explanation, open_message
 from ivr.ledger.vault import UnknownKey
 from ivr.people.audit import AuditKind
 from ivr.web.console.context import audit, services
-from ivr.web.console.security.gate import HTMX
+from ivr.web.console.security.form_pages import HTMX
 from ivr.web.console.words import translated
 from ivr.web.console.work import message_queries, queries
 from ivr.web.console.work.views import blueprint, show_list

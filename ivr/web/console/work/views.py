@@ -23,7 +23,7 @@ from ivr.web.console.context import audit, content_or_none, services, staff_user
 from ivr.web.console.filters import ago
 from ivr.web.console.kept_counts import Kept
 from ivr.web.console.people.queries import masked
-from ivr.web.console.security.gate import HTMX
+from ivr.web.console.security.form_pages import HTMX
 from ivr.web.console.work import queries, words
 from ivr.web.services import Services
 

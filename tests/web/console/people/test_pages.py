@@ -209,7 +209,7 @@ def test_after_an_opt_out_by_text_the_carrier_may_still_block(ann, clinic):
 
 
 def test_a_reason_is_kept_when_the_session_has_ended(ann, clinic):
-    ann.post_too_late("/people/1/opt-out", {"reason": RTL})
+    ann.post_too_late("/people/1/opt-out", {"reason": RTL}, "/people/1/opt-out")
     assert RTL in ann.page("/people/1/opt-out")
     assert RTL not in ann.page("/people/1/opt-out")
 

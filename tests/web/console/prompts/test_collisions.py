@@ -71,7 +71,7 @@ def test_a_recording_that_is_sent_after_the_session_ended_must_be_chosen_again(b
     # The address of a recording answers with a sound.
     assert back == GOODBYE
     assert "is kept" not in sign_in
-    sentence = "Your session ended before the recording was saved. Choose the file again"
+    sentence = "The recording was not saved. Choose the file again"
     assert sentence in bea.page(GOODBYE)
     assert sentence not in bea.page(GOODBYE)
 

@@ -262,7 +262,7 @@ def test_an_operator_sees_the_plan_without_the_form(console, drafts):
 def test_what_was_typed_survives_the_end_of_a_session(console, drafts):
     browser = console.browser("scheduler")
     form = fields(browser.page("/reminders/plan")) | {"before-7d": "9"}
-    browser.post_too_late("/reminders/plan", form)
+    browser.post_too_late("/reminders/plan", form, "/reminders/plan")
     assert fields(browser.page("/reminders/plan"))["before-7d"] == "9"
     assert not drafts.open().changed
 

@@ -335,17 +335,11 @@ def test_a_session_that_ends_leads_back_to_the_file(console, clinic):
 
 
 def test_a_file_that_came_after_the_session_had_ended_is_asked_for_again(console, clinic):
-    stranger = console.stranger()
-    response = stranger.post("/reminders/upload", data={"upload": "1", "file": (io.BytesIO(b"x"), "x.csv")})
-    assert response.status_code == 302
-    with (
-        console.browser("scheduler").client.session_transaction() as signed_in,
-        stranger.session_transaction() as session,
-    ):
-        session.update(signed_in)
-    page = stranger.get("/reminders/upload").get_data(as_text=True)
-    assert "Your session had ended, so the file did not arrive." in page
-    assert "Your session had ended" not in stranger.get("/reminders/upload").get_data(as_text=True)
+    browser = console.browser("scheduler")
+    sent = {"upload": "1", "file": (io.BytesIO(b"x"), "x.csv")}
+    browser.post_too_late("/reminders/upload", sent, "/reminders/upload")
+    assert "The file did not arrive. Choose it again." in browser.page("/reminders/upload")
+    assert "The file did not arrive" not in browser.page("/reminders/upload")
 
 
 def test_files_that_a_process_left_behind_are_deleted_at_the_next_start(console, clinic):

@@ -92,8 +92,14 @@ def send(client: FlaskClient, path: str, address: str = "192.0.2.1", **fields: s
     return client.post(path, data={"csrf_token": token[1], **fields}, environ_overrides={"REMOTE_ADDR": address})
 
 
-def sign_in(client: FlaskClient, email: str = EMAIL, password: str = PASSWORD, address: str = "192.0.2.1") -> Any:
-    return send(client, "/login", address, email=email, password=password)
+def sign_in(
+    client: FlaskClient,
+    email: str = EMAIL,
+    password: str = PASSWORD,
+    address: str = "192.0.2.1",
+    page: str = "/login",
+) -> Any:
+    return send(client, page, address, email=email, password=password)
 
 
 def failures(console: Console) -> list[int | None]:

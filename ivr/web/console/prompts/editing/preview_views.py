@@ -20,7 +20,7 @@ from ivr.web.console.prompts.editing.editor_views import editor_page
 from ivr.web.console.prompts.editing.kept_sounds import KeptSounds
 from ivr.web.console.prompts.editing.sections import PromptFields
 from ivr.web.console.prompts.understanding import MOST_CHARACTERS, Understood, understood_in_draft
-from ivr.web.console.security.gate import HTMX
+from ivr.web.console.security.form_pages import HTMX
 
 
 def kept_sounds() -> KeptSounds:

@@ -19,11 +19,11 @@ from ivr.web.console.prompts.drafted import drafts, open_draft, recorder, seen_o
 from ivr.web.console.prompts.editing.editor_form import sentence_of
 from ivr.web.console.prompts.publishing.jobs import CHANGE, Job, Jobs, Kind, check_name
 from ivr.web.console.prompts.publishing.overtaken import changes_since
-from ivr.web.console.security.gate import HTMX
+from ivr.web.console.security.form_pages import HTMX
 from ivr.web.console.security.kept_forms import keep_form, kept_values
 from ivr.web.console.words import gettext, translated
 
-MOST_NOTE = 500
+_MOST_NOTE = 500
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,19 @@ def jobs() -> Jobs:
     return Jobs(services().settings.var_dir)
 
 
+def note_of(fields: Mapping[str, str]) -> str:
+    """The note of a form, on one line."""
+    return " ".join(fields.get("note", "").split())
+
+
+def note_errors(note: str) -> dict[str, str]:
+    """Why a note is not taken; empty if it is."""
+    if len(note) <= _MOST_NOTE:
+        return {}
+    sentence = gettext("The note has %(count)s characters. Shorten it to %(limit)s.", count=len(note), limit=_MOST_NOTE)
+    return {"note": sentence}
+
+
 @dataclass(frozen=True)
 class _Typed:
     """What somebody typed into the form that publishes."""
@@ -62,7 +75,7 @@ class _Typed:
 
     @classmethod
     def of(cls, fields: Mapping[str, str]) -> _Typed:
-        return cls(" ".join(fields.get("note", "").split())[:MOST_NOTE], fields.get("confirmed") == "yes")
+        return cls(note_of(fields), fields.get("confirmed") == "yes")
 
 
 @blueprint.get("/prompts/draft")
@@ -83,7 +96,7 @@ def _page(opened: Draft, typed: _Typed, errors: Mapping[str, str]) -> str:
         stamp=seen_of(opened),
         conflicts=opened.conflicts,
         note=typed.note,
-        confirmed=typed.confirmed and not errors,
+        confirmed=typed.confirmed and "changes" not in errors,
         errors=errors,
         **_check_values(checked, opened),
     )
@@ -244,6 +257,8 @@ def publish() -> ResponseReturnValue:
     refused = _overtaken(opened, seen, _nothing_published())
     if refused or not opened.changed:
         return _page(opened, typed, refused or _errors(opened, seen, _nothing_published())), 409
+    if too_long := note_errors(typed.note):
+        return _page(opened, typed, too_long), 422
     user, stamp = staff_user(), stamp_of(opened)
     job = Job(Kind.PUBLISH, user.id, user.name, stamp, _begun(opened), note=typed.note, confirmed=typed.confirmed)
     return begin(job, url_for("prompts.draft"))

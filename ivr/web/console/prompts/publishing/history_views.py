@@ -13,7 +13,7 @@ from ivr.releases.history import find_release, release_history
 from ivr.releases.store import Release, live_release, stored_files
 from ivr.web.console.context import services, staff_user
 from ivr.web.console.prompts.blueprint import blueprint
-from ivr.web.console.prompts.publishing.draft_views import MOST_NOTE, begin, jobs
+from ivr.web.console.prompts.publishing.draft_views import begin, jobs, note_errors, note_of
 from ivr.web.console.prompts.publishing.jobs import CHANGE, Job, Kind
 from ivr.web.console.prompts.publishing.overtaken import went_live
 from ivr.web.console.security.kept_forms import kept_values
@@ -111,9 +111,11 @@ def _usual_note(number: int) -> str:
 def roll_back(number: int) -> ResponseReturnValue:
     """Begin to make an earlier release live again, as a new one. A second click, or the back button, does nothing."""
     target, live, user = _release(number), _live(), staff_user()
-    note = " ".join(request.form.get("note", "").split())[:MOST_NOTE]
+    note = note_of(request.form)
     if request.form.get("live") != str(live.number) or target.digest == live.digest:
         refusal = gettext("Nothing was changed, because this page was out of date. See what callers would hear now.")
         return _roll_back_page(target, note, {"changes": f"{refusal} {went_live(live)}"}), 409
+    if too_long := note_errors(note):
+        return _roll_back_page(target, note, too_long), 422
     job = Job(Kind.ROLL_BACK, user.id, user.name, number=number, seen=live.number, note=note or _usual_note(number))
     return begin(job, url_for("prompts.ask_roll_back", number=number))
