@@ -2,51 +2,42 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import shutil
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from fcntl import LOCK_EX, flock
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, LiteralString, TypeVar, cast
+from typing import TYPE_CHECKING, Any, LiteralString, cast
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Dialect, Engine, create_engine, make_url, text
-from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.util import LRUCache
 from xdist.scheduler import LoadFileScheduling
 
 from ivr import clock
 from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.ledger.tables import metadata
-from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
-from ivr.line.nlu.topic_model import TopicModel
-from ivr.line.nlu.training import Example, examples_digest, train_model
+from ivr.line.content.loader import Content
 from ivr.line.twiml.release import CompiledLine
-from ivr.releases.models import ModelStore
-from ivr.releases.store import pack
 from ivr.settings import load
 from ivr.web.services import Services
+from tests.support.cached import compile_statements_once, content, train_once
 from tests.support.clinic import NOW, Clinic, open_clinic, write_empty_ledger
 from tests.support.migrated import migrate_once
-from tests.support.paths import ROOT, SHARED
+from tests.support.paths import SHARED
 
 if TYPE_CHECKING:
     from ivr.carrier.twilio.client import Carrier
     from tests.support.network import Network
 
-__all__ = ["migrate_once"]
+__all__ = ["compile_statements_once", "content", "migrate_once", "train_once"]
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
-T = TypeVar("T")
 _DATABASES = count()
 E2E_WITH_OWN_LINE = ("test_run.py", "test_first_look.py", "test_first_look_page.py")
 # Settings of the developer's environment that would point a test at another line, database or queue.
@@ -86,104 +77,6 @@ def _no_health_watch() -> Iterator[None]:
     """Keep the watch threads of earlier tests from logging during later ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ivr.web.health.WATCH_SECONDS", 1e6)
-        yield
-
-
-class _LastUsed(Generic[T]):
-    """The values that were used last: of a compiled line, a few dozen megabytes each."""
-
-    def __init__(self, size: int = 8) -> None:
-        self._size, self._values = size, dict[object, T]()
-
-    def get(self, key: object, make: Callable[[], T]) -> T:
-        value = self._values.pop(key) if key in self._values else make()
-        self._values[key] = value
-        if len(self._values) > self._size:
-            del self._values[next(iter(self._values))]
-        return value
-
-
-@pytest.fixture(autouse=True, scope="session")
-def content() -> Iterator[Content]:
-    """The shipped content of prompts/. Contents and compiled lines are cached: they are immutable, and take seconds."""
-    contents, lines, archives = _LastUsed[Content](), _LastUsed[CompiledLine](), _LastUsed[bytes]()
-    folder = ROOT / "prompts"
-    shipped = read_content(read_folder(folder))
-    contents.get(shipped.digest, lambda: shipped)
-
-    def digest_of(files: Files) -> str:
-        return shipped.digest if files is shipped.files else content_digest(files)
-
-    def cached_folder(path: Path) -> Files:
-        return shipped.files if path == folder else read_folder(path)
-
-    def cached_content(files: Files) -> Content:
-        return contents.get(digest_of(files), lambda: read_content(files))
-
-    def cached_line(content: Content, base_url: str = "", **options: Any) -> CompiledLine:
-        key = (content.digest, base_url, options.get("transfer_seconds"))
-        return lines.get(key, lambda: compile_line(content, base_url, **options))
-
-    def compile_line(content: Content, base_url: str, **options: Any) -> CompiledLine:
-        line = CompiledLine(content, base_url, **options)
-        if content is shipped:
-            # It stays until the end: the garbage collector need not look at its objects again and again.
-            gc.collect()
-            gc.freeze()
-        return line
-
-    def cached_archive(files: Files) -> bytes:
-        return archives.get(digest_of(files), lambda: pack(files))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.releases.live.read_folder", cached_folder)
-        patch.setattr("ivr.releases.live.read_content", cached_content)
-        for module in ("ivr.releases.disk_cache", "ivr.releases.store"):
-            patch.setattr(f"{module}.pack", cached_archive)
-        for module in ("ivr.releases.cache", "ivr.cli.doctor"):
-            patch.setattr(f"{module}.CompiledLine", cached_line)
-        yield shipped
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _compile_statements_once() -> Iterator[None]:
-    """Share the compiled statements of all databases of one kind: each test has an engine of its own."""
-    caches = defaultdict[str, LRUCache[Any, Any]](lambda: LRUCache(2_000))
-    create = Engine.__init__
-
-    def create_and_share(engine: Engine, pool: Any, dialect: Dialect, *arguments: Any, **values: Any) -> None:
-        create(engine, pool, dialect, *arguments, **values)
-        engine._compiled_cache = caches[dialect.name]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Engine, "__init__", create_and_share)
-        # They are part of the key of a statement. One server, or one library, is used by all tests.
-        patch.setattr(DefaultDialect, "__eq__", lambda one, other: type(one) is type(other))
-        patch.setattr(DefaultDialect, "__hash__", lambda dialect: hash(type(dialect)))
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _train_once(pytestconfig: pytest.Config) -> Iterator[None]:
-    """Keep trained models on disk, for every test process and for the processes that tests start."""
-    folder = pytestconfig.cache.mkdir("models")
-    store = ModelStore(None, folder)
-
-    def train(examples: Sequence[Example]) -> TopicModel:
-        digest = examples_digest(examples)
-        with (folder / "lock").open("w") as lock:
-            # Released when the file is closed.
-            flock(lock, LOCK_EX)
-            model = store.from_disk(digest)
-            if model is None:
-                model = train_model(examples)
-                (folder / f"{digest}.npz").write_bytes(model.to_bytes(compressed=False))
-            return model
-
-    with pytest.MonkeyPatch.context() as patch:
-        for module in ("ivr.line.nlu.models", "ivr.releases.models"):
-            patch.setattr(f"{module}.train_model", train)
-        patch.setenv("MODEL_DIR", str(folder))
         yield
 
 
