@@ -20,8 +20,7 @@ RUN_HERE = (
     Command("prompts history"),
     # The line of a test has no queue.
     Command("doctor", status=1),
-    Command("doctor --write-fallback F.xml"),
-    Command("doctor --write-fallback fallback.xml", "doctor --write-fallback other.xml"),
+    Command("doctor --write-fallback /var/lib/infoline/fallback.xml", "doctor --write-fallback fallback.xml"),
     Command('ask "is it bad"'),
     Command("reminders import var/example-appointments.csv"),
     Command("reminders import FILE --dry-run", "reminders import rows.csv --dry-run"),

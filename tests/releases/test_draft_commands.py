@@ -15,6 +15,7 @@ from ivr.cli import main
 from ivr.ledger import Ledger
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import read_content, read_file
+from ivr.line.content.training_questions import LARGEST_QUESTIONS
 from ivr.line.lint.runner import CheckReport
 from ivr.releases.drafts import Drafts, file_version
 from ivr.releases.store import publish_release
@@ -100,7 +101,7 @@ def test_a_huge_file_is_refused_without_reading_all_of_it(run: Run, drafts: Draf
         file.truncate(200_000_000)
     refused = run("draft", "put", str(huge), "--as", "recordings/en/keys.mp3")
     assert (refused.exit_code, "larger than 5 MB" in refused.output) == (1, True)
-    assert len(read_file(huge)) == 5_000_001
+    assert len(read_file(huge)) == LARGEST_QUESTIONS + 1
 
 
 def test_the_command_asks_before_it_publishes_a_draft_without_a_sign_off(
