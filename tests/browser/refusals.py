@@ -69,7 +69,7 @@ def _change_number(page: Page) -> None:
 
 
 def line_file_conflict(path: str, act: Callable[[Page], None]) -> Callable[[Scene], Page]:
-    """A form about hours, menus, or the plan, sent after somebody else has changed the file of all three."""
+    """A form about hours or menus, sent after somebody else has changed the file of both."""
 
     def lead(scene: Scene) -> Page:
         page = scene.page
@@ -79,6 +79,23 @@ def line_file_conflict(path: str, act: Callable[[Page], None]) -> Callable[[Scen
         return page
 
     return lead
+
+
+def plan_conflict(scene: Scene) -> Page:
+    """A plan, sent after somebody else has changed it."""
+    page = scene.page
+    page.goto("/console/reminders/plan")
+    with _another_tab(page, "/reminders/plan") as other:
+        most = other.get_by_label("Most texts to a number in seven days")
+        most.fill("5" if most.input_value() == "4" else "4")
+        _save_plan(other)
+        other.get_by_text("The plan is saved in the draft.").wait_for()
+    _save_plan(page)
+    return page
+
+
+def _save_plan(page: Page) -> None:
+    page.get_by_role("button", name="Save the plan in the draft").click()
 
 
 def note_conflict(scene: Scene) -> Page:
@@ -156,10 +173,8 @@ REFUSALS: Mapping[str, tuple[Callable[[Scene], Page], str]] = {
         "and nothing was moved.",
     ),
     "a plan that a colleague changed": (
-        line_file_conflict(
-            "/reminders/plan", lambda page: page.get_by_role("button", name="Save the plan in the draft").click()
-        ),
-        "Somebody else changed the draft in the meantime.",
+        plan_conflict,
+        "changed the draft in the meantime. Compare both versions",
     ),
     "a note that a colleague changed": (note_conflict, "The stored note:"),
     "a page of another role": (not_for_this_role, "Your role does not include this page."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -48,6 +49,11 @@ class _Drafted:
     @property
     def version(self) -> str:
         return self.draft.version(LINE_FILE)
+
+    @property
+    def plan(self) -> str:
+        """Names the plan, which stays the same while somebody else changes hours or menus in the same file."""
+        return sha256(self.rules.model_dump_json().encode()).hexdigest()[:16] if self.rules else ""
 
 
 def _drafted() -> _Drafted | None:
@@ -120,7 +126,7 @@ def save_plan() -> ResponseReturnValue:
     drafted, fields = _drafted(), request.form.to_dict()
     if drafted is None or drafted.rules is None:
         return redirect(url_for("reminders.plan"), 303)
-    if fields.get("version") != drafted.version:
+    if fields.get("version") != drafted.version and fields.get("plan") != drafted.plan:
         return _conflict(drafted, drafted.rules, fields)
     errors = errors_of(drafted.rules, fields, _prompts(drafted))
     if errors:

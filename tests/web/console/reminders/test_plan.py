@@ -122,6 +122,16 @@ def test_what_a_colleague_saved_is_shown_before_it_can_be_replaced(console, draf
     assert (rules.quiet_hours.start.isoformat("minutes"), rules.per_number.week) == ("20:00", 4)
 
 
+def test_who_changes_the_plan_need_not_compare_it_with_a_colleagues_change_of_the_hours(console, drafts):
+    ann = console.browser("scheduler", "Ann")
+    form = fields(ann.page("/reminders/plan"))
+    line = drafts.open().files["line.yaml"].replace(b"ring: 25", b"ring: 30", 1)
+    drafts.save("line.yaml", line, "Bob", NOW, drafts.open().version("line.yaml"))
+    assert ann.post("/reminders/plan", form | {"week": "4"}).status_code == 303
+    assert drafted_rules(drafts).per_number.week == 4
+    assert b"ring: 30" in drafts.open().files["line.yaml"]
+
+
 def test_a_text_that_a_colleague_added_stays_when_an_older_page_is_sent(console, drafts):
     ann, bob = console.browser("scheduler", "Ann"), console.browser("admin", "Bob")
     form = fields(bob.page("/reminders/plan"))
