@@ -11,6 +11,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.util import Finalize
 from typing import Any, Generic, TypeVar
@@ -48,9 +49,8 @@ class BackgroundWriter(ABC, Generic[T]):
         self._vault = vault
         self._size = size
         self._start()
-        # Weakly, because what is registered cannot be removed.
-        start_in_child = WeakMethod(self._start_in_child)
-        os.register_at_fork(after_in_child=lambda: (start := start_in_child()) and start())
+        # What is registered stays until the process ends, so it must not keep this object and its database alive.
+        os.register_at_fork(after_in_child=_weak(self._start_in_child))
         # Unlike atexit, this also runs at the end of a process that multiprocessing forked, such as a web worker.
         self._at_exit = Finalize(None, self.close, exitpriority=10)
 
@@ -143,6 +143,18 @@ class BackgroundWriter(ABC, Generic[T]):
         if new and (at_once or now - self._logged_at >= LOG_SECONDS):
             _log("warning", f"{self.name}_dropped", count=new)
             self._logged_drops, self._logged_at = self._logged_drops + new, now
+
+
+def _weak(method: Callable[[], None]) -> Callable[[], None]:
+    """A function that calls a method as long as its object is in use."""
+    reference = WeakMethod(method)
+
+    def call() -> None:
+        target = reference()
+        if target is not None:
+            target()
+
+    return call
 
 
 def _log(level: str, event: str, **fields: int) -> None:

@@ -12,7 +12,7 @@ from ivr.line.locales.locale import all_locales, word_set
 from ivr.line.text.normalize import normalize
 from ivr.people.keywords import REMINDER_REPLIES, ReminderReply
 
-# The signs that `normalize` reads as words are words here, too.
+# The signs that `normalize` reads as words are words here too.
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[🆘🛑]")
 _LETTER = re.compile("([cr])([1-9]?)")
 # Phone numbers and dates of birth.
@@ -139,8 +139,10 @@ def has_other_sense(text: str) -> bool:
 
 
 def cannot_come(normalized: str) -> bool:
-    """Whether a text only says that its sender cannot come. The model knows most of these, but takes some for
-    questions about appointments."""
+    """Whether a text only says that its sender cannot come.
+
+    The model knows most of these, but takes some for questions about appointments.
+    """
     return _CANNOT_COME.fullmatch(normalized) is not None
 
 

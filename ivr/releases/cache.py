@@ -42,8 +42,8 @@ class ReleaseCache:
 
     base_url: the public URL that compiled documents point to. queue_url: the queue server that announces a publish;
     without it, a publish is detected by polling the database. transfer_seconds: how long a transfer may last at most.
-    start_untrained: answer before the model of a release is
-    trained, as docs/decisions/0033-a-demo-that-answers-untrained.md explains.
+    start_untrained: answer before the model of a release is trained, as
+    docs/decisions/0033-a-demo-that-answers-untrained.md explains.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a web process

@@ -159,7 +159,7 @@ def _wrong_number(text: ReceivedText, _outcome: str) -> list[str]:
 def _answer_reminder(text: ReceivedText, outcome: str) -> list[str]:
     """Store an answer to a reminder. While the database is down, the reply does not say that it is confirmed."""
     if text.profile.is_known and not text.profile.is_person:
-        # Whoever has no appointment need not wait until other processes have written theirs.
+        # A number that the database does not have has no appointment. The answer takes no lock, so it never waits.
         return text.reply_with("no-visit")
     which = text.parsed.reply.which if text.parsed.reply else None
     recorded, safe = _write(text, "answer", answer=outcome, which=which)

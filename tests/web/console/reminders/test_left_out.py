@@ -7,8 +7,6 @@ import io
 import os
 import time
 
-import pytest
-
 from ivr.web.console.reminders import uploads
 from tests.support.clinic import phone
 from tests.support.workbooks import workbook
@@ -17,11 +15,6 @@ from tests.web.console.reminders.upload_support import BAD, number, settled, upl
 
 def sheet(*numbers):
     return [["appointment_id", "phone", "starts_at"], *([f"A{n}", phone(n), "2026-12-09 10:00"] for n in numbers)]
-
-
-@pytest.fixture
-def clinic(clinic_for_commands):
-    return clinic_for_commands
 
 
 def test_the_rows_that_an_import_left_out_can_still_be_downloaded(console, clinic):

@@ -26,11 +26,6 @@ CASES = SHARED / "cases" / "imports"
 GOOD = csv_text([row(1, at(3), first_name="Maria"), row(2, at(4)), row(3, at(9))])
 
 
-@pytest.fixture
-def clinic(clinic_for_commands):
-    return clinic_for_commands
-
-
 def test_a_file_is_checked_first_and_imported_by_one_button(console, clinic):
     browser = console.browser("scheduler")
     path, page = upload(browser, GOOD)
