@@ -41,6 +41,10 @@ JUMP = timedelta(hours=1)
 STEP = "2d"
 FINAL = {TextState.DELIVERED, TextState.UNDELIVERED, TextState.NO_RECEIPT}
 _TEXTS, _DUE_TIMES = select(text), select(appointment.c.next_due_at)
+_OTHER_DUTIES = (
+    *("beat", "watch", "complete_texts", "close_without_receipt"),
+    *("on_demand_count", "unfinished_batches", "due_deliveries"),
+)
 _UNAVAILABLE = (LedgerUnavailable, *queues.UNAVAILABLE)
 
 
@@ -313,7 +317,7 @@ def open_world(content: Content, settings: Settings, folder: Path, queue_url: st
     )
     with pytest.MonkeyPatch.context() as patch:
         # What else the clock process does takes most of its time, and no part in the hand-over.
-        for duty in ("beat", "watch", "complete_texts", "close_without_receipt", "due_deliveries"):
+        for duty in _OTHER_DUTIES:
             patch.setattr(clock_process, duty, lambda *_: None)
         patch.setattr(clock_process.retention, "check_due", lambda *_: False)
         for module in (clock, clock_process, jobs, sending, rate_limit):
