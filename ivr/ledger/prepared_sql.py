@@ -128,6 +128,7 @@ class BulkInsert:
         names = ", ".join(map(dialect.identifier_preparer.quote, columns))
         self._into = f"{table.name} ({names})"
         self._types = [_type_name(table.c[name].type, dialect) for name in columns]
+        self._row = f"({', '.join('?' * len(columns))})"
         self._ignore_conflicts = ignore_conflicts
         self._dialect = dialect
         self._pick = itemgetter(*columns)
@@ -143,10 +144,12 @@ class BulkInsert:
         values = [self._converted(row) for row in rows] if self._converts else list(rows)
         if not values:
             return
-        if self._dialect.name == "sqlite":
-            placeholders = ", ".join("?" * len(self._types))
-            sql = f"INSERT INTO {self._into} VALUES ({placeholders}){self._on_conflict}"  # noqa: S608 - our own names
-            execute(connection, sql, values, many=True)
+        if self._dialect.name == "sqlite" and self._ignore_conflicts:
+            # One step of the driver, so that its thread takes the interpreter lock from others once, not for each row.
+            sql = f"INSERT INTO {self._into} VALUES {', '.join([self._row] * len(values))}{self._on_conflict}"  # noqa: S608 - our own names
+            execute(connection, sql, [cell for row in values for cell in row])
+        elif self._dialect.name == "sqlite":
+            execute(connection, f"INSERT INTO {self._into} VALUES {self._row}", values, many=True)  # noqa: S608 - our own names
         elif self._ignore_conflicts:
             # The driver takes longer to write an array than Python's JSON does.
             cells = ", ".join(f"(row->>{index})::{name}" for index, name in enumerate(self._types))
