@@ -19,7 +19,7 @@ from itertools import islice
 from ivr.line.content.keyword_rules import PERSON_SOON, RED_FLAGS, STOP, URGENT
 from ivr.line.content.loader import Content
 from ivr.line.locales.locale import all_locales
-from ivr.line.nlu.language import LanguageClassifier, is_foreign_alphabet, refused_languages
+from ivr.line.nlu.language import is_foreign_alphabet, refused_languages
 from ivr.line.nlu.phrase_index import PhraseIndex, RuleMatches, frequent_words
 from ivr.line.nlu.topic_model import TopicModel
 from ivr.line.nlu.training import LANGUAGE, outcome_of
@@ -119,7 +119,7 @@ class Matcher:
             for code, word in answer.word.items():
                 self._word_languages[normalize(word)].append(code)
                 self._answers[normalize(word)] = answer.id
-        self._language_classifier = LanguageClassifier(model.vocabulary)
+        self._language_classifier = model.languages
         self._cached = lru_cache(_CACHE_SIZE)(self.match_uncached)
 
     def match(self, words: str, language: str | None = None) -> MatchResult:

@@ -8,11 +8,13 @@ import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ivr.line.nlu.features import BUCKETS, Buckets, features_of
+from ivr.line.nlu.language import LanguageClassifier
 
 VERSION = 7
 """Changes whenever the features, the training or the format of a model change, so that old models are trained anew."""
@@ -45,6 +47,11 @@ class TopicModel:
     temperature: float
     vocabulary: Mapping[str, Mapping[str, int]]
     examples: str
+
+    @cached_property
+    def languages(self) -> LanguageClassifier:
+        """Built once: a matcher is made for each draft that is tried."""
+        return LanguageClassifier(self.vocabulary)
 
     def probabilities(self, words: Sequence[str]) -> dict[str, float]:
         """The probability of every outcome for normalized words, the highest first; empty without words."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from babel.messages.mofile import write_mo
@@ -17,6 +17,7 @@ from babel.support import NullTranslations, Translations
 from flask import Flask, g, request, session
 from flask_babel import Babel, Domain, get_domain, get_locale
 from markupsafe import Markup
+from werkzeug.local import LocalProxy
 from werkzeug.utils import cached_property
 
 LANGUAGES = {"en": "English", "es": "Español"}
@@ -94,7 +95,13 @@ def language() -> str:
 
 def _sentence(message: str, /, **variables: object) -> Markup:
     """A sentence of a template, in the language of the page, with its variables escaped."""
-    return Markup(get_domain().get_translations().gettext(message)) % variables  # noqa: S704 - from our templates
+    # Looked up once a page: a table asks for hundreds of sentences.
+    page = cast("LocalProxy[Any]", g)._get_current_object()
+    try:
+        catalog = page.sentences
+    except AttributeError:
+        catalog = page.sentences = get_domain().get_translations()
+    return Markup(catalog.gettext(message)) % variables  # noqa: S704 - from our templates
 
 
 def _locale() -> str:

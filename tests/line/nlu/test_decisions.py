@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 import pytest
 
+from ivr.line.nlu.language import LanguageClassifier
 from ivr.line.nlu.matcher import Matcher, MatchResult, with_caution
 from ivr.line.twiml.release import CompiledLine
 
@@ -18,6 +19,7 @@ class FixedModel:
     """Gives every message the same probabilities."""
 
     vocabulary: ClassVar[dict[str, dict[str, int]]] = {"en": {}, "es": {}}
+    languages = LanguageClassifier(vocabulary)
 
     def __init__(self, **chances: float) -> None:
         named = {name.replace("_", "-"): chance for name, chance in chances.items()}
