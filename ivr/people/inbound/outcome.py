@@ -37,6 +37,9 @@ _SYNONYMS = {"confirm": "confirmed"}
 # Who writes one of these beside a letter needs the answer to it. What may be a name counts only as the opposite.
 _OPPOSITE = {"confirmed": "change", "change": "confirm"}
 _OTHER_WISHES = frozenset({"language", "start", "wrong-number"})
+# What is said beside a letter without asking anything, and what asks something only with a question mark.
+_NO_QUESTIONS = _OTHER_WISHES | {"none", "menu", "confirm", "change", "stop"}
+_RARELY_ASKED = frozenset({"scheduling", "people", "help", "late", "results", "interpreter", "ambiguous"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class ParsedText:
     """Whether the text is a word that opts out, with trimmings such as a name."""
     while_asked: ParsedText | None = None
     """The reading while the last reminder asks for C or R, if it differs."""
+    question: MatchResult | None = None
+    """What the text asks besides its answer to a reminder."""
 
     @property
     def is_yes(self) -> bool:
@@ -135,9 +140,15 @@ def _while_asked(matcher: Matcher, parsed: ParsedText, words: str, language: str
         return replace(parsed, match=others) if others.topic in ("change", "scheduling") else None
     if others.topic == _OPPOSITE[letter.reply.answer] or (not letter.is_bare and others.topic in _OTHER_WISHES):
         return None
-    if not letter.is_bare:
-        answer = replace(answer, possible=others.possible)
-    return replace(parsed, reply=letter.reply, match=answer)
+    if letter.is_bare:
+        return replace(parsed, reply=letter.reply, match=answer)
+    answer = replace(answer, possible=others.possible)
+    return replace(parsed, reply=letter.reply, match=answer, question=_question(others, words))
+
+
+def _question(match: MatchResult, words: str) -> MatchResult | None:
+    is_asked = match.topic not in _NO_QUESTIONS and (match.topic not in _RARELY_ASKED or "?" in words)
+    return match if is_asked else None
 
 
 def decide_outcome(text: ParsedText, *, opted_out: bool, reminder_asks: bool) -> str:

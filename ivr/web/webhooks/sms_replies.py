@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -76,10 +76,14 @@ def reply_to(text: ReceivedText, outcome: str, verdict: LoopVerdict) -> list[str
 def _topic_replies(text: ReceivedText, outcome: str) -> list[str]:
     match = text.parsed.match
     if match.between:
-        return [ambiguous_reply(text.line.content, text.language, match.between)]
+        return _ask_which(text, match.between)
     answers = text.reply_with(outcome)
     # A text may contain both a red flag and an opt-out.
     return [*answers, *_stop(text, "stop")] if match.also_stop else answers
+
+
+def _ask_which(text: ReceivedText, between: Sequence[str]) -> list[str]:
+    return [ambiguous_reply(text.line.content, text.language, between)]
 
 
 def _with_language_hint(text: ReceivedText, answers: list[str]) -> list[str]:
@@ -157,7 +161,18 @@ def _wrong_number(text: ReceivedText, _outcome: str) -> list[str]:
 
 
 def _answer_reminder(text: ReceivedText, outcome: str) -> list[str]:
-    """Store an answer to a reminder. While the database is down, the reply does not say that it is confirmed."""
+    """Store an answer to a reminder, and answer what the text asks besides."""
+    replies, question = _record_answer(text, outcome), text.parsed.question
+    if question is None:
+        return replies
+    return [*replies, *(_ask_which(text, question.between) if question.between else text.reply_with(question.topic))]
+
+
+def _record_answer(text: ReceivedText, outcome: str) -> list[str]:
+    """Store an answer to a reminder, and return what acknowledges it.
+
+    While the database is down, the reply does not say that it is confirmed.
+    """
     if text.profile.is_known and not text.profile.is_person:
         # A number that the database does not have has no appointment. The answer takes no lock, so it never waits.
         return text.reply_with("no-visit")

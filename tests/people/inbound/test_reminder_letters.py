@@ -23,6 +23,15 @@ vitamin C | Vitamin C | hepatitis C | Hepatitis C | I have hepatitis C | C secti
 category C | Entrance C | what is C | C or R | C/R | R breast | r u open | r you open today | This is about C
 no puedo ir al baño | c-view | u r ugly | es la c mayúscula? | how r you
 """
+# Each with the outcome of what it asks besides.
+QUESTIONS = [
+    ("C. Can I wear deodorant?", "skin-products"),
+    ("C can i bring my kids", "children"),
+    ("C, what is a biopsy", "biopsy"),
+    ("C - where do I park?", "scheduling"),
+    ("C, ¿puedo usar desodorante?", "skin-products"),
+    ("R how much does it cost", "cost"),
+]
 RED_FLAGS = r"""
 C chest pain | C Chest Pain | C CHEST PAIN | C Bleeding | C 🆘 | R no puedo respirar | R breast hurts
 Hi, C I cant breathe
@@ -79,3 +88,18 @@ def test_a_number_before_a_name_says_which_appointment(body: str) -> None:
     assert parsed.while_asked is not None
     assert parsed.while_asked.reply is not None
     assert parsed.while_asked.reply.which == 2
+
+
+@pytest.mark.parametrize(("body", "asked"), QUESTIONS)
+def test_what_somebody_asks_beside_their_letter_is_known_too(body: str, asked: str) -> None:
+    parsed = parse_text(shipped_matcher(), body, "", False, None)
+    assert outcome(body, language=None) in ("confirmed", "change")
+    assert parsed.while_asked is not None
+    assert parsed.while_asked.question is not None
+    assert parsed.while_asked.question.topic == asked
+
+
+@pytest.mark.parametrize("body", rows(CONFIRMATIONS) + rows(CHANGES))
+def test_an_answer_to_a_reminder_that_asks_nothing_has_no_question(body: str) -> None:
+    parsed = parse_text(shipped_matcher(), body, "", False, "en")
+    assert parsed.while_asked is None or parsed.while_asked.question is None
