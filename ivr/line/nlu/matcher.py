@@ -10,10 +10,11 @@ possible. The answer then also says what to do in an emergency, or how to stop t
 
 from __future__ import annotations
 
+import weakref
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 
 from ivr.line.content.keyword_rules import PERSON_SOON, RED_FLAGS, STOP, URGENT
@@ -120,7 +121,8 @@ class Matcher:
                 self._word_languages[normalize(word)].append(code)
                 self._answers[normalize(word)] = answer.id
         self._language_classifier = model.languages
-        self._cached = lru_cache(_CACHE_SIZE)(self.match_uncached)
+        # Not this object itself: a cycle would keep it, with its rules, until a full garbage collection.
+        self._cached = lru_cache(_CACHE_SIZE)(partial(Matcher.match_uncached, weakref.proxy(self)))
 
     def match(self, words: str, language: str | None = None) -> MatchResult:
         """What a message means. language: that of the conversation, used if the message could be in any language.
