@@ -24,7 +24,7 @@ from bench.support.machine import megabytes
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.line.content.prompt import Prompt
-from ivr.line.nlu.matcher import AMBIGUOUS, PRACTICAL, Matcher, MatchResult
+from ivr.line.nlu.matcher import AMBIGUOUS, NONE, PRACTICAL, Matcher, MatchResult
 from ivr.line.nlu.models import trained_model
 from ivr.line.nlu.topic_model import read_model
 from ivr.line.text.normalize import normalize
@@ -109,8 +109,11 @@ def evaluate(questions: Iterable[Question], match: Match) -> Counter[str]:
 
 
 def marks(question: Question, result: MatchResult) -> list[str]:
-    """The marks of one answer. A question between answers is fair if one of them is right or fair."""
-    given = frozenset(result.between or (result.topic,))
+    """The marks of one answer. A question between answers is fair if one of them is right or fair.
+
+    So is a question that says that the line may have no answer, if it has none.
+    """
+    given = frozenset((*(result.between or (result.topic,)), *([NONE] if result.or_none else ())))
     acceptable = question.right | question.fair
     stops = STOP in given or result.also_stop
     cautious = result.may_be_red_flag

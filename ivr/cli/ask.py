@@ -11,7 +11,7 @@ import click
 from ivr.cli.console import WIDTH, echo, json_option, print_json
 from ivr.cli.context import CommandContext, content_or_exit, language_or_exit, settings_or_exit
 from ivr.ledger import open_ledger
-from ivr.line.nlu.matcher import MatchResult, ambiguous_reply, with_caution
+from ivr.line.nlu.matcher import MatchResult, choice_reply, with_caution
 from ivr.line.twiml.release import CompiledLine
 from ivr.people.inbound.outcome import AUTOMATIC, outcome_of_stranger
 
@@ -43,7 +43,8 @@ def ask(words: str, language: str | None, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    between = f": {' or '.join(answer['between'])}" if answer["between"] else ""
+    offered = [*(answer["between"] or ()), *["none"] * answer["or_none"]]
+    between = f": {' or '.join(offered)}" if offered else ""
     echo(f"{answer['topic']}{between} ({answer['language']})")
     if answer["runner_up"]:
         echo(f"  runner-up: {answer['runner_up']}")
@@ -62,6 +63,7 @@ def _answer(line: CompiledLine, question: str, language: str | None) -> dict[str
         "scores": match.scores,
         "runner_up": match.runner_up,
         "between": match.between,
+        "or_none": match.or_none,
         "possible": match.possible,
     }
 
@@ -71,6 +73,6 @@ def _reply(line: CompiledLine, outcome: str, match: MatchResult) -> list[str]:
     if outcome == AUTOMATIC:
         return []
     if match.between:
-        return with_caution(line.content, match, ambiguous_reply(line.content, match.language, match.between))
+        return with_caution(line.content, match, choice_reply(line.content, match))
     replies = with_caution(line.content, match, line.text(match.language, _WITHOUT_APPOINTMENT.get(outcome, outcome)))
     return [*replies, line.text(match.language, "stop")] if match.also_stop else replies

@@ -288,6 +288,8 @@ class Config(_Part):
     topics: list[Topic]
     answers: dict[Name, Name] = {}
     library: list[LibraryAnswer] = []
+    reply_words: dict[Name, dict[str, ReplyWord]] = {}
+    """Of outcomes that are no subjects: what patients text for them, by language. A text may ask about these too."""
     directory: list[DirectoryEntry]
     helplines: list[Helpline] = []
     """Numbers outside the hospital that prompts may name, such as a cancer society's."""
@@ -315,6 +317,11 @@ class Config(_Part):
     def subjects(self) -> tuple[Topic | LibraryAnswer, ...]:
         """Everything that has a complete answer: the topics, then the library."""
         return (*self.topics, *self.library)
+
+    @property
+    def words(self) -> dict[str, dict[str, str]]:
+        """What patients text for an answer without a number: its words by language."""
+        return {**{answer.id: answer.word for answer in self.library}, **self.reply_words}
 
     def offered_after(self, subject: str) -> list[LibraryAnswer]:
         """The library answers that are offered at the end of a topic or of another library answer."""

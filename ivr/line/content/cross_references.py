@@ -12,7 +12,13 @@ from ivr.i18n import N_, sentence
 from ivr.line.content.config import LINE_COMMANDS, Config
 from ivr.line.content.findings import Finding
 from ivr.line.content.prompt import Prompt
-from ivr.line.content.required_prompts import NUMBERS, OUTCOMES, SPOKEN_ANSWERS, required_prompts
+from ivr.line.content.required_prompts import (
+    NUMBERS,
+    OUTCOMES,
+    SPOKEN_ANSWERS,
+    WITH_REPLY_WORD,
+    required_prompts,
+)
 from ivr.line.content.yaml_source import Path, Source
 
 Prompts = Mapping[tuple[str, str], Prompt]
@@ -28,7 +34,7 @@ MOST_OFFERS = 2
 
 def find_cross_reference_errors(config: Config, source: Source, prompts: Prompts) -> Iterator[Finding]:
     """Every error within line.yaml, between it and the prompts, and between two languages."""
-    for check_line in (_references, _repeated_next, _missing_names, _duplicates, _library):
+    for check_line in (_references, _repeated_next, _missing_names, _duplicates, _library, _reply_words):
         yield from check_line(config, source)
     for check in (_missing_prompts, _unknown_languages, _part_counts, _wrong_choices, _unused_phrases):
         yield from check(config, prompts)
@@ -83,26 +89,12 @@ def _repeated_next(config: Config, source: Source) -> Iterator[Finding]:
 
 
 def _library(config: Config, source: Source) -> Iterator[Finding]:
-    """Reply words that mean something else, and offers after subjects that do not exist or have too many."""
+    """Offers after subjects that do not exist or have too many."""
     subjects = {subject.id for subject in config.subjects}
-    owners: dict[tuple[str, str], str] = {}
     offers: Counter[str] = Counter()
     for index, answer in enumerate(config.library):
         path: Path = ("library", index)
         for language in config.languages:
-            word = answer.word.get(language, "")
-            owner = owners.get((language, word))
-            if not word:
-                yield source.fault(
-                    (*path, "word"), "translation", N_("The word in `{code}` is missing."), code=language
-                )
-            elif word in RESERVED_WORDS:
-                template = N_("`{word}` already means something else on this line: choose another word for {answer}.")
-                yield source.fault((*path, "word"), "double", template, word=word, answer=answer.id)
-            elif owner:
-                template = N_("`{word}` already means {owner}: choose another word for {answer}.")
-                yield source.fault((*path, "word"), "double", template, word=word, owner=owner, answer=answer.id)
-            owners[language, word] = answer.id
             if answer.after and not answer.about.get(language, "").strip():
                 template = N_("`about` is missing in `{code}`: it says what this answer is about in the offer.")
                 yield source.fault((*path, "after"), "translation", template, code=language)
@@ -113,6 +105,31 @@ def _library(config: Config, source: Source) -> Iterator[Finding]:
         if offers[answer.after or ""] > MOST_OFFERS:
             template = N_("More than {most} answers are offered after `{topic}`: remove `after` here.")
             yield source.fault((*path, "after"), "library", template, most=MOST_OFFERS, topic=answer.after or "")
+
+
+def _reply_words(config: Config, source: Source) -> Iterator[Finding]:
+    """Reply words that are missing, or that mean something else."""
+    for name in config.reply_words:
+        if name not in WITH_REPLY_WORD:
+            template = N_("`{name}` can have no reply word; the outcomes that can are {names}.")
+            values = {"name": name, "names": ", ".join(WITH_REPLY_WORD)}
+            yield source.fault(("reply_words", name), "reference", template, **values)
+    paths: dict[str, Path] = {answer.id: ("library", index, "word") for index, answer in enumerate(config.library)}
+    paths |= {name: ("reply_words", name) for name in config.reply_words}
+    owners: dict[tuple[str, str], str] = {}
+    for answer, words in config.words.items():
+        path = paths[answer]
+        for language in config.languages:
+            word = words.get(language, "")
+            owner = owners.setdefault((language, word), answer)
+            if not word:
+                yield source.fault(path, "translation", N_("The word in `{code}` is missing."), code=language)
+            elif word in RESERVED_WORDS:
+                template = N_("`{word}` already means something else on this line: choose another word for {answer}.")
+                yield source.fault(path, "double", template, word=word, answer=answer)
+            elif owner != answer:
+                template = N_("`{word}` already means {owner}: choose another word for {answer}.")
+                yield source.fault(path, "double", template, word=word, owner=owner, answer=answer)
 
 
 def _missing_names(config: Config, source: Source) -> Iterator[Finding]:
@@ -154,7 +171,7 @@ def _duplicates(config: Config, source: Source) -> Iterator[Finding]:
 
 
 def _missing_prompts(config: Config, prompts: Prompts) -> Iterator[Finding]:
-    titled = {subject.id for subject in config.subjects}
+    titled = {*(subject.id for subject in config.subjects), *config.reply_words}
     for name, headings in required_prompts(config).items():
         for language in config.languages:
             prompt = prompts.get((language, name))

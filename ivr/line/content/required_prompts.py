@@ -37,6 +37,10 @@ ANSWERED_ALOUD = ("urgent", "person-soon", "results", "scheduling", "wrong-numbe
 SPOKEN_ANSWERS = (*ANSWERED_ALOUD, "none")
 # The outcomes of free text that are not topics; each has a complete answer.
 OUTCOMES = frozenset((*ANSWERED_ALOUD, "stop", "start", "help", "menu", "language", "confirm", "change", "none"))
+# Those that a text may ask about, if line.yaml gives them a word.
+WITH_REPLY_WORD = ("results", "scheduling", "help")
+# What is texted if the line may have no answer: those that may help.
+UNSURE = "unsure"
 # How a language is offered that key 8 reaches only after another one.
 LATER_LANGUAGE = "other-language-later"
 # The topic whose text message lists every phone number.
@@ -60,6 +64,7 @@ EXTRA_PLACEHOLDERS: dict[str, frozenset[str]] = {
     "confirm": _APPOINTMENT,
     "which-visit": frozenset({"visits"}),
     "ambiguous": frozenset({"first", "second", "first-title", "second-title"}),
+    UNSURE: frozenset({"choices"}),
 }
 
 
@@ -71,6 +76,8 @@ def required_prompts(config: Config) -> dict[str, tuple[str, ...]]:
     for topic in config.topics:
         required[topic.id] = (*MENU, "Texted") if topic.id in config.menus else BOTH
     required |= dict.fromkeys((answer.id for answer in config.library), BOTH)
+    if config.reply_words:
+        required[UNSURE] = TEXTED
     for name in config.menus:
         required.setdefault(name, MENU)
     for step in config.reminders.plan:

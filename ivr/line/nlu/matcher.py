@@ -19,6 +19,7 @@ from itertools import islice
 
 from ivr.line.content.keyword_rules import PERSON_SOON, RED_FLAGS, STOP, URGENT
 from ivr.line.content.loader import Content
+from ivr.line.content.required_prompts import UNSURE
 from ivr.line.locales.locale import all_locales
 from ivr.line.nlu.language import is_foreign_alphabet, refused_languages
 from ivr.line.nlu.phrase_index import PhraseIndex, RuleMatches, frequent_words
@@ -66,6 +67,12 @@ _LOWEST_ACTION = 0.5
 _LOWEST_TOPIC = 0.3
 # Answers that are less probable each, but that together are this probable, are offered as a choice.
 _MOST_CHOICES, _LOWEST_CHOICE, _LOWEST_OF_CHOICES = 3, 0.02, 0.45
+# Below this, a practical answer is only offered, beside others that are this probable.
+_CERTAIN_PRACTICAL, _LOWEST_RIVAL = 0.6, 0.15
+# Unless it is certain that the line has no answer, one or two that may help are offered.
+_CERTAIN_NONE, _LOWEST_OFFER, _MOST_OFFERS = 0.95, 0.1, 2
+# How probable it must be that the line has no answer for a choice to say so.
+_LOWEST_NONE = 0.05
 _MOST_SCORES = 5
 # How words for texts, their numbers and lists begin, in every language.
 _OF_TEXTS = tuple(sorted({start for locale in all_locales().values() for start in locale.words_for_texts}))
@@ -87,7 +94,9 @@ class MatchResult:
     runner_up: str | None = None
     """The next-best outcome."""
     between: tuple[str, ...] | None = None
-    """The two or three candidates if the topic is `ambiguous`, the likeliest first."""
+    """The candidates if the topic is `ambiguous`, at most three, the likeliest first."""
+    or_none: bool = False
+    """Whether the line may have no answer, so that even a single candidate is only offered."""
     possible: tuple[str, ...] = ()
     """The red flag and the opt-out that are possible, but not probable enough to be the topic."""
 
@@ -106,6 +115,9 @@ class Matcher:
         self._numbers = {str(topic.number): topic.id for topic in content.config.topics}
         self._subjects = frozenset(subject.id for subject in content.config.subjects)
         self._medical = self._subjects - PRACTICAL
+        self._offerable = self._subjects.union(content.config.reply_words)
+        # Releases without these words have no text that says so.
+        self._offers_beside_none = bool(content.config.reply_words)
         self._default_language = content.config.default_language
         self._requests = {outcome_of(LANGUAGE, code): code for code in content.config.languages}
         self._index = PhraseIndex(content, frequent_words(model.vocabulary))
@@ -116,10 +128,10 @@ class Matcher:
             self._phrase_languages[phrase].add(prompt.language)
         self._word_languages: dict[str, list[str]] = defaultdict(list)
         self._answers: dict[str, str] = {}
-        for answer in content.config.library:
-            for code, word in answer.word.items():
+        for name, words in content.config.words.items():
+            for code, word in words.items():
                 self._word_languages[normalize(word)].append(code)
-                self._answers[normalize(word)] = answer.id
+                self._answers[normalize(word)] = name
         self._language_classifier = model.languages
         # Not this object itself: a cycle would keep it, with its rules, until a full garbage collection.
         self._cached = lru_cache(_CACHE_SIZE)(partial(Matcher.match_uncached, weakref.proxy(self)))
@@ -169,6 +181,7 @@ class Matcher:
             outcome = self._request_of(outcome, normalized)
         detected = None if outcome == INTERPRETER else self._language_of(normalized, tokens, conversation)
         result = _result(outcome, between, chances, detected or conversation)
+        result = replace(result, or_none=self._may_be_none(between, chances))
         if result.topic in RED_FLAGS:
             opts_out = _opts_out_beside_red_flag(matched, chances, tokens)
             offers = STOP in matched.outcomes and not opts_out
@@ -210,17 +223,40 @@ class Matcher:
         if not ordinary:
             return NONE, None
         best = ordinary[0]
-        if chances[best] >= self._lowest(best, chances):
-            return best, None
-        practical = next((other for other in ordinary if other not in (NONE, *self._medical, *_ACTIONS)), None)
-        if practical and chances[practical] >= _LOWEST_TOPIC:
-            return practical, None
         likely = [outcome for outcome in ordinary[: _MOST_CHOICES + 1] if chances[outcome] >= _LOWEST_CHOICE]
-        answers = [outcome for outcome in likely if outcome in self._subjects][:_MOST_CHOICES]
+        answers = [outcome for outcome in likely if outcome in self._offerable][:_MOST_CHOICES]
+        if chances[best] >= self._lowest(best, chances):
+            rivals = self._rivals(best, ordinary[1:_MOST_CHOICES], chances)
+            chosen = (AMBIGUOUS, (best, *rivals)) if rivals else (best, None)
+            return self._none_or_offers(answers, chances) if best == NONE else chosen
+        practical = next((other for other in ordinary if other not in (NONE, *self._medical, *_ACTIONS)), None)
+        is_offered = best in self._medical and practical in self._offerable - self._subjects
+        if practical and chances[practical] >= _LOWEST_TOPIC and not is_offered:
+            return practical, None
         if len(answers) > 1 and sum(chances[answer] for answer in answers) >= _LOWEST_OF_CHOICES:
             return AMBIGUOUS, tuple(answers)
         # With nothing else to ask about.
-        return (best if answers == [best] and chances[best] >= _LOWEST_ALONE else NONE), None
+        is_alone = answers == [best] and chances[best] >= _LOWEST_ALONE
+        return (best, None) if is_alone else self._none_or_offers(answers, chances)
+
+    def _none_or_offers(self, answers: list[str], chances: dict[str, float]) -> tuple[str, tuple[str, ...] | None]:
+        """That the line has no answer; beside it one or two that may help, unless it is certain to have none."""
+        offers = tuple(answer for answer in answers if chances[answer] >= _LOWEST_OFFER)[:_MOST_OFFERS]
+        is_none = not (self._offers_beside_none and offers) or chances.get(NONE, 0.0) >= _CERTAIN_NONE
+        return (NONE, None) if is_none else (AMBIGUOUS, offers)
+
+    def _may_be_none(self, between: tuple[str, ...] | None, chances: dict[str, float]) -> bool:
+        """Whether a question between answers should say that the line may have none."""
+        if not (between and self._offers_beside_none):
+            return False
+        is_unlikely = sum(chances[answer] for answer in between) < _LOWEST_OF_CHOICES
+        return len(between) == 1 or is_unlikely or chances.get(NONE, 0.0) >= _LOWEST_NONE
+
+    def _rivals(self, best: str, others: Sequence[str], chances: dict[str, float]) -> list[str]:
+        """The answers that may be meant instead of a practical one; none beside one that is certain."""
+        if best not in self._offerable - self._medical or chances[best] >= _CERTAIN_PRACTICAL:
+            return []
+        return [other for other in others if other in self._offerable and chances[other] >= _LOWEST_RIVAL]
 
     def _lowest(self, outcome: str, chances: dict[str, float]) -> float:
         """How probable the most probable outcome must be."""
@@ -303,16 +339,18 @@ def _result(outcome: str, between: tuple[str, ...] | None, chances: dict[str, fl
     )
 
 
-def ambiguous_reply(content: Content, language: str, between: Sequence[str]) -> str:
-    """The text message that asks which answer is meant, by number or reply word.
-
-    Its prompt has places for two answers; a third goes on a line of its own below the second.
-    """
+def choice_reply(content: Content, match: MatchResult) -> str:
+    """The text message that asks which answer is meant, by number or reply word. match: its topic is `ambiguous`."""
+    language, between = match.language, match.between or ()
     replies = {topic.id: str(topic.number) for topic in content.config.topics}
-    replies |= {answer.id: answer.word[language] for answer in content.config.library}
-    titles = {subject: content.prompt(language, subject).title for subject in between}
-    first, second, *others = between
-    second_title = "\n".join([titles[second], *(f"{replies[other]} {titles[other]}" for other in others)])
+    replies |= {name: words[language] for name, words in content.config.words.items()}
+    titles = {name: content.prompt(language, name).title for name in between}
+    lines = [f"{replies[name]} {titles[name]}" for name in between]
+    if match.or_none:
+        return content.texted(language, UNSURE, choices="\n".join(lines))
+    # This prompt has places for two answers; a third goes on a line of its own below the second.
+    first, second = between[:2]
+    second_title = "\n".join([titles[second], *lines[2:]])
     values = {"first": replies[first], "first-title": titles[first], "second": replies[second]}
     return content.texted(language, AMBIGUOUS, **values, **{"second-title": second_title})
 

@@ -36,7 +36,7 @@ class PhraseIndex:
         prompts = tuple(content.prompts.values())
         self.phrases = [(normalize(phrase), prompt) for prompt in prompts for phrase in prompt.phrases]
         """(normalized phrase, its prompt)"""
-        words = {normalize(word): answer.id for answer in content.config.library for word in answer.word.values()}
+        words = {normalize(word): name for name, words in content.config.words.items() for word in words.values()}
         self._exact = words | {phrase: outcome_of(prompt.name, prompt.language) for phrase, prompt in self.phrases}
         self.owners: dict[str, dict[str, str]] = defaultdict(dict)
         """By normalized phrase: the names of the prompts that list it, each with its file."""

@@ -92,7 +92,11 @@ class SpokenInput:
         if not result.between:
             return result.topic
         likeliest = result.between[:2]
-        if result.scores and sum(result.scores.get(name, 0.0) for name in likeliest) < _LOWEST_PERCENT:
+        # A call offers nothing beside "I have no answer": it asks for other words.
+        is_none = result.or_none and result.scores.get("none", 0.0) > result.scores.get(likeliest[0], 0.0)
+        is_alone = result.or_none and len(likeliest) == 1
+        is_unlikely = result.scores and sum(result.scores.get(name, 0.0) for name in likeliest) < _LOWEST_PERCENT
+        if is_none or is_alone or is_unlikely:
             return "none"
         pair = [topic.id for topic in self._content.config.topics if topic.id in likeliest]
         return pair_outcome(*pair) if len(pair) == len(likeliest) else likeliest[0]

@@ -172,7 +172,7 @@ def decide_outcome(text: ParsedText, *, opted_out: bool, reminder_asks: bool) ->
         text.reply.answer if text.reply else None,
         meaning_of_yes if text.is_yes else None,
         "change" if text.depends_on_reminder and reminder_asks else None,
-        "media" if text.has_media and topic in ("menu", "none") else None,
+        "media" if text.has_media and (topic in ("menu", "none") or text.match.or_none) else None,
         _SYNONYMS.get(topic, topic),
     )
     return next(outcome for outcome in by_precedence if outcome)

@@ -13,6 +13,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from ivr import clock
 from ivr.carrier.twilio.forms import IncomingText
 from ivr.ledger import LedgerUnavailable
+from ivr.line.nlu.matcher import AMBIGUOUS
 from ivr.line.twiml.documents import text_document as render_document
 from ivr.line.twiml.release import CompiledLine
 from ivr.people.inbound.incoming import AnsweredText
@@ -67,9 +68,11 @@ def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
     if reminder_asks and text.parsed.while_asked:
         text = replace(text, parsed=text.parsed.while_asked)
     outcome = decide_outcome(text.parsed, opted_out=opted_out, reminder_asks=reminder_asks)
+    # To operators, and to the loop protection, a text is not understood that is asked whether it means this or nothing.
+    heard = NO_MATCH if outcome == AMBIGUOUS and text.parsed.match.or_none else outcome
     if not opted_out and repeats_urgent(text.profile.recent, outcome, text.now):
-        outcome = URGENT
-    verdict = loop_verdict(text.profile.recent, text.body_hash, outcome, text.now, services.loop_limits)
+        outcome = heard = URGENT
+    verdict = loop_verdict(text.profile.recent, text.body_hash, heard, text.now, services.loop_limits)
     # What a text asks for is recorded, but a reply to a foreign or premium-rate number would cost too much.
     is_costly = not is_reachable(text.sender, line.content.config.reminders.countries)
     is_limited = verdict == "answer" and outcome not in ALWAYS_ANSWERED and not is_costly
@@ -85,8 +88,8 @@ def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
     counted = "not_allowed" if is_costly else "capped" if is_capped else _REPLIES[verdict, bool(replies)]
     services.requests.note(INCOMING_TEXTS, counted)
     if text.parsed.keyword is None:
-        services.requests.note(UNDERSTANDING, "text", understanding(line, outcome))
-    _remember(text, outcome, verdict, replies)
+        services.requests.note(UNDERSTANDING, "text", understanding(line, heard))
+    _remember(text, heard, verdict, replies)
     return text_document(replies)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -10,7 +10,7 @@ from typing import Any
 
 from ivr import log
 from ivr.ledger import LedgerUnavailable
-from ivr.line.nlu.matcher import ambiguous_reply, with_caution
+from ivr.line.nlu.matcher import AMBIGUOUS, MatchResult, choice_reply, with_caution
 from ivr.line.text.gsm7 import count_segments
 from ivr.line.twiml.release import CompiledLine
 from ivr.people.inbound.loops import SILENCED, LoopVerdict
@@ -75,15 +75,15 @@ def reply_to(text: ReceivedText, outcome: str, verdict: LoopVerdict) -> list[str
 
 def _topic_replies(text: ReceivedText, outcome: str) -> list[str]:
     match = text.parsed.match
-    if match.between:
-        return _ask_which(text, match.between)
+    if outcome == AMBIGUOUS:
+        return _ask_which(text, match)
     answers = text.reply_with(outcome)
     # A text may contain both a red flag and an opt-out.
     return [*answers, *_stop(text, "stop")] if match.also_stop else answers
 
 
-def _ask_which(text: ReceivedText, between: Sequence[str]) -> list[str]:
-    return [ambiguous_reply(text.line.content, text.language, between)]
+def _ask_which(text: ReceivedText, match: MatchResult) -> list[str]:
+    return [choice_reply(text.line.content, match)]
 
 
 def _with_language_hint(text: ReceivedText, answers: list[str]) -> list[str]:
@@ -165,7 +165,7 @@ def _answer_reminder(text: ReceivedText, outcome: str) -> list[str]:
     replies, question = _record_answer(text, outcome), text.parsed.question
     if question is None:
         return replies
-    return [*replies, *(_ask_which(text, question.between) if question.between else text.reply_with(question.topic))]
+    return [*replies, *(_ask_which(text, question) if question.between else text.reply_with(question.topic))]
 
 
 def _record_answer(text: ReceivedText, outcome: str) -> list[str]:

@@ -34,31 +34,42 @@ DECISIONS = [
     ({"cancer": 0.94, "next_steps": 0.05}, "ambiguous", ("cancer", "next-steps")),
     ({"cancer": 0.7, "next_steps": 0.2}, "ambiguous", ("cancer", "next-steps")),
     ({"cancer": 0.55, "next_steps": 0.1}, "ambiguous", ("cancer", "next-steps")),
-    ({"scheduling": 0.45, "cancer": 0.3}, "scheduling", None),
+    ({"scheduling": 0.45, "cancer": 0.3}, "ambiguous", ("scheduling", "cancer")),
+    ({"scheduling": 0.45, "cancer": 0.14}, "scheduling", None),
+    ({"scheduling": 0.6, "cancer": 0.3}, "scheduling", None),
     ({"cancer": 0.4, "next_steps": 0.35}, "ambiguous", ("cancer", "next-steps")),
     ({"next_steps": 0.4, "biopsy": 0.35}, "ambiguous", ("next-steps", "biopsy")),
     # A third answer is offered too, unless it is too improbable. An outcome without a number or a word is not.
     ({"next_steps": 0.4, "biopsy": 0.35, "six_months": 0.1}, "ambiguous", ("next-steps", "biopsy", "six-months")),
     ({"next_steps": 0.4, "biopsy": 0.35, "six_months": 0.01}, "ambiguous", ("next-steps", "biopsy")),
-    ({"next_steps": 0.4, "none": 0.28, "biopsy": 0.2, "dense": 0.1}, "ambiguous", ("next-steps", "biopsy", "dense")),
+    (
+        {"next_steps": 0.4, "none": 0.28, "biopsy": 0.2, "dense": 0.1},
+        "ambiguous",
+        ("next-steps", "biopsy", "dense", "or none"),
+    ),
     ({"cancer": 0.2, "next_steps": 0.15, "biopsy": 0.11}, "ambiguous", ("cancer", "next-steps", "biopsy")),
-    ({"cancer": 0.28, "results": 0.28}, "none", None),
-    ({"none": 0.29, "cancer": 0.28, "next_steps": 0.27}, "ambiguous", ("cancer", "next-steps")),
-    # An answer about something practical misinforms nobody, and scheduling is no answer.
-    ({"waiting": 0.5, "scheduling": 0.4}, "scheduling", None),
+    ({"cancer": 0.28, "results": 0.28}, "ambiguous", ("cancer", "results")),
+    ({"none": 0.29, "cancer": 0.28, "next_steps": 0.27}, "ambiguous", ("cancer", "next-steps", "or none")),
+    # Unless it is certain that there is no answer, what may help is offered.
+    ({"none": 0.7, "scheduling": 0.2, "cancer": 0.1}, "ambiguous", ("scheduling", "cancer", "or none")),
+    ({"none": 0.7, "scheduling": 0.2, "cancer": 0.09}, "ambiguous", ("scheduling", "or none")),
+    ({"none": 0.91, "cancer": 0.09}, "none", None),
+    ({"none": 0.96, "cancer": 0.04}, "none", None),
+    # An answer about something practical misinforms nobody, but what is likelier is offered first.
+    ({"waiting": 0.5, "scheduling": 0.4}, "ambiguous", ("waiting", "scheduling")),
     ({"people": 0.4, "cancer": 0.1}, "people", None),
     # What is done without being seen needs more, and never comes second.
-    ({"cancer": 0.6, "wrong_number": 0.35}, "none", None),
+    ({"cancer": 0.6, "wrong_number": 0.35}, "ambiguous", ("cancer", "or none")),
     ({"wrong_number": 0.45, "none": 0.4}, "none", None),
     ({"wrong_number": 0.6, "none": 0.4}, "wrong-number", None),
     ({"stop": 0.7, "start": 0.3}, "none", None),
     ({"start": 0.55, "none": 0.4}, "start", None),
-    ({"cancer": 0.4, "none": 0.29, "stop": 0.2}, "none", None),
-    ({"cancer": 0.2, "next_steps": 0.2}, "none", None),
+    ({"cancer": 0.4, "none": 0.29, "stop": 0.2}, "ambiguous", ("cancer", "or none")),
+    ({"cancer": 0.2, "next_steps": 0.2}, "ambiguous", ("cancer", "next-steps", "or none")),
     ({"urgent": 0.31, "the_visit": 0.69}, "urgent", None),
     ({"urgent": 0.15, "person_soon": 0.16, "the_visit": 0.69}, "person-soon", None),
     ({"urgent": 0.14, "the_visit": 0.86}, "the-visit", None),
-    ({"stop": 0.85, "scheduling": 0.15}, "none", None),
+    ({"stop": 0.85, "scheduling": 0.15}, "ambiguous", ("scheduling", "or none")),
     ({"stop": 0.97, "none": 0.03}, "stop", None),
     ({}, "none", None),
 ]
@@ -69,7 +80,8 @@ def test_probabilities_decide_between_an_answer_a_question_and_an_honest_no(
     line: CompiledLine, chances: dict[str, float], outcome: str, between: tuple[str, ...] | None
 ) -> None:
     result = Matcher(line.content, cast("TopicModel", FixedModel(**chances))).match("some words here")
-    assert (result.topic, result.between) == (outcome, between)
+    offered = (*result.between, *["or none"] * result.or_none) if result.between else None
+    assert (result.topic, offered) == (outcome, between)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 
 from ivr.line.content.keyword_rules import RED_FLAGS
-from ivr.line.nlu.matcher import MOST_SEGMENTS, ambiguous_reply
+from ivr.line.nlu.matcher import MOST_SEGMENTS, MatchResult, choice_reply
 from ivr.line.nlu.phrase_index import PhraseIndex
 from ivr.line.text.gsm7 import count_segments, fold_to_gsm7
 from ivr.line.text.normalize import MOST_CHARACTERS, content_words, normalize, phonetic_key, stem
@@ -305,33 +305,52 @@ def test_the_matcher_agrees_with_the_lint_rule_about_every_phrase(line: Compiled
 
 
 def test_a_question_between_two_answers_names_their_numbers_or_reply_words(line: CompiledLine) -> None:
-    reply = ambiguous_reply(line.content, "en", ("cancer", "biopsy"))
+    reply = choice_reply(line.content, MatchResult("ambiguous", "en", {}, between=("cancer", "biopsy")))
     assert "2 Is it cancer?" in reply
     assert "BIOPSY What a biopsy is" in reply
+
+
+@pytest.mark.parametrize(
+    ("language", "between", "lines"),
+    [
+        ("en", ("results",), ["RESULTS How results come"]),
+        ("en", ("cancer", "scheduling"), ["2 Is it cancer?", "APPOINTMENT Appointments"]),
+        ("es", ("help", "dcis"), ["LINEA Sobre esta linea", "DCIS La palabra DCIS"]),
+    ],
+)
+def test_where_there_may_be_no_answer_the_reply_says_so_lists_what_may_help_and_whom_to_call(
+    line: CompiledLine, language: str, between: tuple[str, ...], lines: list[str]
+) -> None:
+    reply = choice_reply(line.content, MatchResult("ambiguous", language, {}, between=between, or_none=True))
+    assert reply.splitlines()[1:-1] == lines
+    assert "not sure" in reply or "No sé" in reply
+    assert "603-668-3067" in reply
+    assert "911" in reply
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_a_question_between_three_answers_lists_each_on_a_line_and_fits_a_text(
     line: CompiledLine, language: str
 ) -> None:
-    words = {answer.id: answer.word[language] for answer in line.content.config.library}
-    lengths = {
-        subject.id: len(words.get(subject.id, "1")) + len(line.content.prompt(language, subject.id).title)
-        for subject in line.content.config.subjects
-    }
-    longest = sorted(line.content.config.subjects, key=lambda subject: lengths[subject.id])[-3:]
-    reply = ambiguous_reply(line.content, language, [subject.id for subject in longest])
-    titles = [fold_to_gsm7(line.content.prompt(language, subject.id).title) for subject in longest]
-    assert [row.partition(" ")[2] for row in reply.splitlines()[1:]] == titles
-    assert count_segments(reply).segments <= MOST_SEGMENTS
+    config = line.content.config
+    words = {name: by_language[language] for name, by_language in config.words.items()}
+    names = [*words, *(topic.id for topic in config.topics)]
+    lengths = {name: len(words.get(name, "1")) + len(line.content.prompt(language, name).title) for name in names}
+    longest = tuple(sorted(names, key=lambda name: lengths[name])[-3:])
+    titles = [fold_to_gsm7(line.content.prompt(language, name).title) for name in longest]
+    for or_none in (False, True):
+        reply = choice_reply(line.content, MatchResult("ambiguous", language, {}, between=longest, or_none=or_none))
+        rows_of_answers = reply.splitlines()[1:-1] if or_none else reply.splitlines()[1:]
+        assert [row.partition(" ")[2] for row in rows_of_answers] == titles
+        assert count_segments(reply).segments <= MOST_SEGMENTS
 
 
 def test_a_reply_word_leads_to_its_answer_in_any_case(line: CompiledLine) -> None:
-    for answer in line.content.config.library:
-        for language, word in answer.word.items():
+    for name, words in line.content.config.words.items():
+        for language, word in words.items():
             for written in (word, word.lower(), f"{word}."):
                 result = line.matcher.match(written, language)
-                assert (result.topic, result.language) == (answer.id, language)
+                assert (result.topic, result.language) == (name, language)
 
 
 @pytest.mark.parametrize("conversation", ["en", "es"])
@@ -346,7 +365,7 @@ def test_another_language_gets_the_interpreter_answer_in_the_language_of_the_con
 
 
 def test_only_answers_with_a_number_or_a_reply_word_are_ambiguous(line: CompiledLine) -> None:
-    subjects = {subject.id for subject in line.content.config.subjects}
+    subjects = {subject.id for subject in line.content.config.subjects} | set(line.content.config.reply_words)
     for question in islice(line.content.questions(), 0, None, 20):
         result = line.matcher.match(question.words)
         assert (result.topic == "ambiguous") == (result.between is not None)

@@ -10,7 +10,7 @@ from flask_babel import get_locale
 
 from ivr.line.content.loader import Content
 from ivr.line.content.training_questions import is_question_file
-from ivr.line.nlu.matcher import NONE, Matcher, MatchResult, ambiguous_reply, with_caution
+from ivr.line.nlu.matcher import NONE, Matcher, MatchResult, choice_reply, with_caution
 from ivr.line.nlu.topic_model import TopicModel
 from ivr.line.nlu.training import model_digest
 from ivr.people.inbound.outcome import AUTOMATIC, outcome_of_stranger
@@ -29,14 +29,15 @@ _WITHOUT_APPOINTMENT = {"confirmed": "no-visit", "change": "no-visit"}
 @dataclass(frozen=True)
 class Understood:
     """What is understood of a question. name: of the prompt, if it is one. is_automatic: whether the line does not
-    answer it. between: the answers that the line asks about, as a list in words. chances: titles and percents.
-    is_learned: whether the model knows all phrases."""
+    answer it. between: the answers that the line asks about, as a list in words. or_none: whether it says that it may
+    have none. chances: titles and percents. is_learned: whether the model knows all phrases."""
 
     name: str
     title: str
     is_none: bool
     is_automatic: bool
     between: str
+    or_none: bool
     language: str
     language_name: str
     reply: str
@@ -96,6 +97,7 @@ def _understood(
         is_none=outcome == NONE,
         is_automatic=outcome == AUTOMATIC,
         between=format_list([f"“{title(name)}”" for name in match.between or ()], "or", locale=get_locale() or "en"),
+        or_none=match.or_none,
         language=language,
         language_name=language_name(language),
         reply="" if outcome == AUTOMATIC else _reply(content, outcome, match, text_of),
@@ -108,7 +110,7 @@ def _reply(content: Content, outcome: str, match: MatchResult, text_of: Callable
     """The text messages that answer; empty for a prompt of a draft whose text is missing or has an error."""
     try:
         if match.between:
-            reply = ambiguous_reply(content, match.language, match.between)
+            reply = choice_reply(content, match)
         else:
             reply = text_of(match.language, _WITHOUT_APPOINTMENT.get(outcome, outcome))
         return "\n\n".join(with_caution(content, match, reply))
