@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from babel.lists import format_list
+from flask import current_app
 from flask_babel import get_locale
 
 from ivr.line.content.loader import Content
@@ -21,6 +22,7 @@ from ivr.web.console.prompts.tree import title_of
 
 MOST_CHARACTERS = 500
 _SHOWN_PERCENT = 1
+_LAST_MATCHER = "last_matcher"
 # The prompts that confirm outcomes of another name, and the reply to a sender who has no known appointment.
 _PROMPTS = {"confirmed": "confirm"}
 _WITHOUT_APPOINTMENT = {"confirmed": "no-visit", "change": "no-visit"}
@@ -58,7 +60,8 @@ def understood_in_draft(content: Content, question: str, language: str) -> Under
     until then, that of the live line is asked.
     """
     model, is_learned = _model_of(content)
-    outcome, match = outcome_of_stranger(Matcher(content, model), question, language)
+    matcher = current_app.extensions.setdefault(_LAST_MATCHER, _LastMatcher()).of(content, model)
+    outcome, match = outcome_of_stranger(matcher, question, language)
     topics = "\n".join(
         f"{topic.number} {title_of(content, topic.id, match.language)}" for topic in content.config.topics
     )
@@ -67,6 +70,20 @@ def understood_in_draft(content: Content, question: str, language: str) -> Under
         return content.texted(code, name, topics=topics)
 
     return _understood(content, outcome, match, text_of, is_learned=is_learned)
+
+
+class _LastMatcher:
+    """The matcher of the draft that was tried last: most changes of its words leave what it understands as it is."""
+
+    def __init__(self) -> None:
+        self._last: tuple[object, Matcher] | None = None
+
+    def of(self, content: Content, model: TopicModel) -> Matcher:
+        listed = {key: (prompt.phrases, prompt.keyword_rules) for key, prompt in content.prompts.items()}
+        made_from, last = (model, content.config, listed), self._last
+        if last is None or last[0] != made_from:
+            last = self._last = (made_from, Matcher(content, model))
+        return last[1]
 
 
 def _model_of(content: Content) -> tuple[TopicModel, bool]:
