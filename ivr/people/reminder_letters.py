@@ -74,6 +74,8 @@ _DOUBTS = word_set(
     otro pero quiza quizas tal depende
     """
 )
+# Nothing about a visit.
+_CANNOT_GO = re.compile(r"\bno (?:puedo|he podido|puede) ir (?:al|para el) (?:bano|inodoro|trabajo)\b")
 _CANNOT_COME = re.compile(
     r"(?:(?:lo siento|perdon|disculpe|hola|ya|yo) )*no (?:puedo|podre|voy a poder|vamos a poder|podemos) "
     r"(?:ir|asistir|venir|acudir)(?: (?:a|al|el|la|mi|su|cita|dia|ese|este|esta|esa|semana|lunes|martes|miercoles|"
@@ -129,7 +131,9 @@ def letter_in(text: str) -> Letter | None:
 
 
 def has_other_sense(text: str) -> bool:
-    """Whether the C or R of a short text is no answer: "plan C", "C diff", "C/R"."""
+    """Whether what seems an answer is none: "plan C", "C diff", "C/R", "no puedo ir al baño"."""
+    if _CANNOT_GO.search(normalize(text)):
+        return True
     tokens = [_Token(raw, normalize(raw)) for raw in _TOKEN.findall(text)]
     letters = [place for place, token in enumerate(tokens) if token.word in _OTHER_SENSES]
     if len(_meaningful(tokens)) > _MOST_WORDS:

@@ -23,6 +23,7 @@ WITH_RULES = (*RED_FLAGS, STOP, "wrong-number", "start")
 _PLAIN_WORD = re.compile(r"[a-z]+\*?")
 _ALONE = "alone:"
 _MAYBE = "maybe:"
+_WANTED = "wanted:"
 _BUT_NOT = re.compile(r"\bbut not\b")
 Atom = tuple[str, ...]
 """Consecutive words; a trailing * matches any ending."""
@@ -38,12 +39,16 @@ class KeywordRule:
     """Whether the message may contain nothing else but polite words and digits."""
     maybe: bool = False
     """Whether the outcome is only possible. An opt-out is then offered, whatever else says that it is one."""
+    wanted: bool = False
+    """Whether the texts seem to be wanted, so that an opt-out is only offered."""
 
 
 def parse_keyword_rule(line: str) -> KeywordRule:
     """Parse a rule such as `chest + pain, hurt* but not machine`. Raises ValueError with the reason."""
     if line.startswith(_MAYBE):
         return replace(parse_keyword_rule(line.removeprefix(_MAYBE).strip()), maybe=True)
+    if line.startswith(_WANTED):
+        return replace(parse_keyword_rule(line.removeprefix(_WANTED).strip()), wanted=True)
     if line.startswith(_ALONE):
         return KeywordRule((_atoms(line.removeprefix(_ALONE)),), alone=True)
     required, *excluded = _BUT_NOT.split(line)

@@ -166,7 +166,7 @@ class KeywordIndex:
         rule, outcome = self._rules[number]
         if len(groups) - (_EXCLUDED in groups) < len(rule.groups):
             return False
-        reach = STOP_GAP + len(rule.groups) if outcome == STOP or rule.maybe else REACH
+        reach = STOP_GAP + len(rule.groups) if outcome == STOP or rule.maybe or rule.wanted else REACH
         others = [groups[group] for group in range(1, len(rule.groups))]
         excluded = groups.get(_EXCLUDED, [])
         return any(

@@ -277,7 +277,7 @@ def _is_plausible(rule: str, chances: dict[str, float]) -> bool:
 def _only_offers_stop(matched: RuleMatches, chances: dict[str, float]) -> bool:
     """Whether what looks like an opt-out is somebody else's wish, or about something else than the texts."""
     seems = STOP in matched.outcomes or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP
-    return STOP in matched.possible and seems
+    return seems and (STOP in matched.possible or matched.wants_texts)
 
 
 def _opts_out_beside_red_flag(matched: RuleMatches, chances: dict[str, float], tokens: Sequence[str]) -> bool:
@@ -305,7 +305,8 @@ def _possible(topic: str, matched: RuleMatches, chances: dict[str, float], words
     """
     offers = _only_offers_stop(matched, chances)
     flagged = words >= _FEWEST_RED_FLAG_WORDS and _of_red_flags(chances) >= _LOWEST_POSSIBLE_RED_FLAG
-    flagged = flagged or not {*matched.outcomes, *matched.possible}.isdisjoint(RED_FLAGS) or offers
+    flagged = flagged or not {*matched.outcomes, *matched.possible}.isdisjoint(RED_FLAGS)
+    flagged = flagged or (offers and STOP in matched.possible)
     stops = topic != STOP and (offers or STOP in matched.outcomes or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP)
     return (_likelier_red_flag(chances),) * flagged + (STOP,) * stops
 

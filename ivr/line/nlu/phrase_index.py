@@ -18,13 +18,18 @@ PRIORITY = (*RED_FLAGS, STOP)
 # A word that occurs more often in the examples is not a typo.
 _MOST_QUESTIONS_WITH_TYPO = 4
 _MAYBE = "maybe/"
+_WANTED = "wanted/"
 
 
 class RuleMatches(NamedTuple):
-    """The outcomes whose rules match, most urgent first, and those whose `maybe:` rules do."""
+    """The outcomes whose rules match, most urgent first, and those whose `maybe:` rules do.
+
+    wants_texts: whether a `wanted:` rule matches.
+    """
 
     outcomes: list[str]
     possible: list[str]
+    wants_texts: bool = False
 
 
 class PhraseIndex:
@@ -53,9 +58,8 @@ class PhraseIndex:
     def outcomes_of_rules(self, message: str, tokens: Sequence[str]) -> RuleMatches:
         """What the rules say of a message. tokens: its normalized words."""
         found = {outcome for outcome, _ in self._rules.find(tokens)}
-        return RuleMatches(
-            self._ordered(found, message), [outcome for outcome in WITH_RULES if f"{_MAYBE}{outcome}" in found]
-        )
+        possible = [outcome for outcome in WITH_RULES if f"{_MAYBE}{outcome}" in found]
+        return RuleMatches(self._ordered(found, message), possible, f"{_WANTED}{STOP}" in found)
 
     def exact_outcome(self, normalized: str) -> str | None:
         """The outcome of the phrase or reply word that equals a normalized message."""
@@ -84,4 +88,7 @@ def _written_rules(prompts: Iterable[Prompt], names: Collection[str] = WITH_RULE
     """(keyword rule, outcome) for the prompts that may have rules; older releases have some in others."""
     for prompt in prompts:
         for rule in prompt.keyword_rules if prompt.name in names else ():
-            yield rule, f"{_MAYBE}{prompt.name}" if rule.maybe else prompt.name
+            if rule.wanted:
+                yield rule, f"{_WANTED}{prompt.name}"
+            else:
+                yield rule, f"{_MAYBE}{prompt.name}" if rule.maybe else prompt.name

@@ -106,6 +106,12 @@ def test_probabilities_decide_between_an_answer_a_question_and_an_honest_no(
         ({"stop": 0.7, "help": 0.3}, "my husband says stop texting me", "help", ("urgent", "stop")),
         ({"stop": 0.7, "start": 0.3}, "my husband says stop texting me", "none", ("urgent", "stop")),
         ({"the_visit": 0.99, "stop": 0.01}, "my husband says no deodorant", "the-visit", ()),
+        # Nor does somebody who wants the texts; who asks for other hours is in no danger.
+        ({"stop": 0.98, "help": 0.02}, "do not take me off the list", "none", ("stop",)),
+        ({"stop": 0.7, "help": 0.3}, "please stop sending at night", "help", ("stop",)),
+        ({"stop": 0.98, "people": 0.02}, "stop the phone calls, text is better", "none", ("stop",)),
+        ({"stop": 0.98, "results": 0.02}, "sáquenme de esta duda", "none", ("stop",)),
+        ({"stop": 0.98, "help": 0.02}, "no quiero mensajes de noche", "none", ("stop",)),
         ({"waiting": 0.97, "urgent": 0.001}, "alone", "waiting", ("urgent",)),
         ({"help": 0.6, "urgent": 0.3}, "help me", "help", ("urgent",)),
         ({"what_they_are": 0.96, "person_soon": 0.04}, "i have a lump", "what-they-are", ("person-soon",)),
