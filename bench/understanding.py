@@ -111,7 +111,7 @@ def evaluate(questions: Iterable[Question], match: Match) -> Counter[str]:
 def marks(question: Question, result: MatchResult) -> list[str]:
     """The marks of one answer. A question between answers is fair if one of them is right or fair.
 
-    So is a question that says that the line may have no answer, if it has none.
+    If it also says that the line may have no answer, `none` counts as one of them.
     """
     given = frozenset((*(result.between or (result.topic,)), *([NONE] if result.or_none else ())))
     acceptable = question.right | question.fair
@@ -123,7 +123,7 @@ def marks(question: Question, result: MatchResult) -> list[str]:
         "right or fair": bool(given & acceptable),
         "wrong medical answer": is_wrong and bool(given - NOT_MEDICAL),
         # Misinforms nobody, but does not help either.
-        "wrong, not medical": is_wrong and given <= NOT_MEDICAL - {"none"},
+        "wrong, not medical": is_wrong and given != {NONE} and given <= NOT_MEDICAL,
         "asks which one": bool(result.between),
         "no answer": given == {"none"} and "none" not in acceptable,
         "red flag": question.right <= FLAGS,

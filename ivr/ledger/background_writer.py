@@ -120,7 +120,7 @@ class BackgroundWriter(ABC, Generic[T]):
         insert = BulkInsert(self._ledger.engine.dialect, self.table, self.table.columns.keys(), ignore_conflicts=True)
         try:
             rows = self._rows(items)
-            # A crash of the machine loses the last second anyway, and nobody waits for the disk.
+            # Nobody waits for the disk. A power cut may lose what was written since the last commit that did.
             with self._ledger.write_unsynced() as connection:
                 insert.execute(connection, rows)
         except LedgerUnavailable:

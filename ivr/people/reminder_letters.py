@@ -70,12 +70,13 @@ _MOST_WORDS = 3
 _DOUBTS = word_set(
     """
     no not cant cannot dont wont wouldnt couldnt never unable cancel change reschedule move another other different
-    later instead unless except if but maybe wrong nunca tampoco cancelar cancele cambiar cambie reprogramar mover otra
-    otro pero quiza quizas tal depende
+    later instead unless except if maybe wrong nunca tampoco cancelar cancele cambiar cambie reprogramar mover otra otro
+    quiza quizas tal depende
     """
 )
-# Nothing about a visit.
+# "I can't go to the bathroom": not about the visit, unless the visit is named too.
 _CANNOT_GO = re.compile(r"\bno (?:puedo|he podido|puede) ir (?:al|para el) (?:bano|inodoro|trabajo)\b")
+_OF_VISIT = re.compile(r"\b(?:citas?|cambi\w+|cancel\w+|otr[oa] (?:dia|fecha|hora)|reprogram\w+)\b")
 _CANNOT_COME = re.compile(
     r"(?:(?:lo siento|perdon|disculpe|hola|ya|yo) )*no (?:puedo|podre|voy a poder|vamos a poder|podemos) "
     r"(?:ir|asistir|venir|acudir)(?: (?:a|al|el|la|mi|su|cita|dia|ese|este|esta|esa|semana|lunes|martes|miercoles|"
@@ -132,7 +133,8 @@ def letter_in(text: str) -> Letter | None:
 
 def has_other_sense(text: str) -> bool:
     """Whether what seems an answer is none: "plan C", "C diff", "C/R", "no puedo ir al baño"."""
-    if _CANNOT_GO.search(normalize(text)):
+    words = normalize(text)
+    if _CANNOT_GO.search(words) and not _OF_VISIT.search(words):
         return True
     tokens = [_Token(raw, normalize(raw)) for raw in _TOKEN.findall(text)]
     letters = [place for place, token in enumerate(tokens) if token.word in _OTHER_SENSES]

@@ -289,7 +289,7 @@ class Config(_Part):
     answers: dict[Name, Name] = {}
     library: list[LibraryAnswer] = []
     reply_words: dict[Name, dict[str, ReplyWord]] = {}
-    """Of outcomes that are no subjects: what patients text for them, by language. A text may ask about these too."""
+    """For outcomes that are not subjects: the word to reply with, by language. A text may offer these too."""
     directory: list[DirectoryEntry]
     helplines: list[Helpline] = []
     """Numbers outside the hospital that prompts may name, such as a cancer society's."""

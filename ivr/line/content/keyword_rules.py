@@ -20,6 +20,8 @@ RED_FLAGS = (URGENT, PERSON_SOON)
 STOP = "stop"
 WITH_RULES = (*RED_FLAGS, STOP, "wrong-number", "start")
 """The prompts that may have keyword rules, most urgent first. Everything else is learned."""
+WITH_WANTED = (STOP, "wrong-number")
+"""Those that end the texts, and may have rules that begin with `wanted:`."""
 _PLAIN_WORD = re.compile(r"[a-z]+\*?")
 _ALONE = "alone:"
 _MAYBE = "maybe:"
@@ -40,7 +42,7 @@ class KeywordRule:
     maybe: bool = False
     """Whether the outcome is only possible. An opt-out is then offered, whatever else says that it is one."""
     wanted: bool = False
-    """Whether the texts seem to be wanted, so that an opt-out is only offered."""
+    """Whether the texts seem to be wanted, so that an opt-out is only offered, and no number is a wrong one."""
 
 
 def parse_keyword_rule(line: str) -> KeywordRule:

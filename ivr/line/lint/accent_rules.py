@@ -56,7 +56,8 @@ def check_accents(content: Content, prompt: Prompt) -> Iterator[Finding]:
     if prompt.texted is not None:
         for line, word, meaning in find_changed_words(prompt.texted.words, prompt.language):
             yield _finding(prompt, prompt.texted.line + line, word, meaning)
-    if prompt.name in {subject.id for subject in content.config.subjects}:
+    config = content.config
+    if prompt.name in {*(subject.id for subject in config.subjects), *config.reply_words}:
         for _, word, meaning in find_changed_words(prompt.title, prompt.language):
             yield _finding(prompt, prompt.field_lines.get("title", 1), word, meaning)
 

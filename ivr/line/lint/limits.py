@@ -57,11 +57,9 @@ def longest_text(content: Content, prompt: Prompt, section: Section) -> str:
     """A text message with the longest values that its placeholders can take."""
     config, language = content.config, prompt.language
     titles = {topic.number: content.prompt(language, topic.id).title for topic in config.topics}
-    words = {answer.id: answer.word[language] for answer in config.library}
-    longest = sorted(
-        (f"{words.get(subject.id, '1')} {content.prompt(language, subject.id).title}" for subject in config.subjects),
-        key=len,
-    )
+    words = {name: by_language[language] for name, by_language in config.words.items()}
+    names = [*(topic.id for topic in config.topics), *words]
+    longest = sorted((f"{words.get(name, '1')} {content.prompt(language, name).title}" for name in names), key=len)
     locale = get_locale(language)
     values = {
         "date": locale.longest_date,
@@ -76,6 +74,7 @@ def longest_text(content: Content, prompt: Prompt, section: Section) -> str:
         "second": "",
         # A third answer is below the second.
         "second-title": "\n".join(longest[-3:-1]),
+        "choices": "\n".join(longest[-3:]),
     }
     return fill_with_samples(content, prompt, section, **values) + content.more_line(language, prompt.name)
 

@@ -46,8 +46,10 @@ def _replies(config: Config) -> dict[tuple[str, str], tuple[str, Path]]:
     numbers: dict[tuple[str, str], tuple[str, Path]] = {
         ("", str(topic.number)): (topic.id, ("topics", index, "number")) for index, topic in enumerate(config.topics)
     }
+    paths: dict[str, Path] = {answer.id: ("library", index, "word") for index, answer in enumerate(config.library)}
+    paths |= {name: ("reply_words", name) for name in config.reply_words}
     return numbers | {
-        (language, word): (answer.id, ("library", index, "word", language))
-        for index, answer in enumerate(config.library)
-        for language, word in answer.word.items()
+        (language, word): (name, (*paths[name], language))
+        for name, words in config.words.items()
+        for language, word in words.items()
     }

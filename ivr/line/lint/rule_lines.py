@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from ivr.i18n import N_, Sentence, sentence
 from ivr.line.content.findings import Finding
 from ivr.line.content.keyword_rules import (
-    STOP,
     WITH_RULES,
+    WITH_WANTED,
     Atom,
     KeywordRule,
     parse_keyword_rule,
@@ -85,9 +85,9 @@ def _messages(name: str, rule: str) -> Iterator[tuple[str, Sentence]]:
     if parsed.maybe and name not in PRIORITY:
         template = N_("Only {names} may have rules that begin with `maybe:`, so `{rule}` is ignored: remove it.")
         yield _STYLE, sentence(template, names=", ".join(PRIORITY), rule=rule[:40])
-    if parsed.wanted and name != STOP:
-        template = N_("Only `{name}` may have rules that begin with `wanted:`, so `{rule}` is ignored: remove it.")
-        yield _STYLE, sentence(template, name=STOP, rule=rule[:40])
+    if parsed.wanted and name not in WITH_WANTED:
+        template = N_("Only {names} may have rules that begin with `wanted:`, so `{rule}` is ignored: remove it.")
+        yield _STYLE, sentence(template, names=", ".join(WITH_WANTED), rule=rule[:40])
     if not parsed.alone and matches_almost_everything(parsed):
         template = N_("The rule `{rule}` matches almost every message: add a second, rarer word with +, or remove it.")
         yield "rule", sentence(template, rule=rule[:40])

@@ -169,7 +169,7 @@ _indexes: OrderedDict[Hashable, PhraseIndex] = OrderedDict()
 
 def _phrase_index(content: Content) -> PhraseIndex:
     """The phrase index of a draft, cached by what it is made of: most edits change other parts of a prompt."""
-    words = tuple((answer.id, *sorted(answer.word.items())) for answer in content.config.library)
+    words = tuple((name, *sorted(by_language.items())) for name, by_language in content.config.words.items())
     key = (words, *((prompt.file, prompt.phrases, prompt.keyword_rules) for prompt in content.prompts.values()))
     index = _indexes.pop(key, None) or PhraseIndex(content)
     _indexes[key] = index

@@ -2,7 +2,8 @@
 
 Keyword rules decide red flags and opt-outs before anything else, and a phrase that equals the whole message leads to
 its prompt. Every other message goes to the outcome that the trained model (topic_model.py) finds probable enough, to a
-question between two or three, or, if none is, to the answer that the line has none.
+question between two or three, to the reply that the line may have no answer, with up to three that may help, or to
+the reply that it has none.
 
 A `maybe:` rule, a rule that the model finds implausible, or a model that is unsure makes a red flag or an opt-out only
 possible. The answer then also says what to do in an emergency, or how to stop the texts.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import weakref
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
@@ -57,12 +58,14 @@ _LOWEST_STOP = 0.96
 _LOWEST_STOP_WITH_RULE = 0.4
 _LOWEST_POSSIBLE_STOP = 0.012
 # Of a message that only seems to opt out: how much must be left to the other outcomes for one of them to be an answer.
-_LOWEST_WITHOUT_STOP = 0.1
+_LOWEST_OTHERS = 0.1
 # How probable the outcome of a rule must be.
 _LOWEST_WITH_RULE = _LOWEST_WITH_RED_FLAG_RULE | {STOP: _LOWEST_STOP_WITH_RULE}
 _LOWEST_WITH_OTHER_RULE = 0.3
 # A medical answer to something else misinforms; an outcome such as scheduling does not.
 _LOWEST_MEDICAL, _LOWEST_ALONE = 0.95, 0.65
+# Who is afraid should not be asked what they mean, and comfort misinforms nobody.
+_COMFORT, _LOWEST_COMFORT = "waiting", 0.75
 _LOWEST_ACTION = 0.5
 _LOWEST_TOPIC = 0.3
 # Answers that are less probable each, but that together are this probable, are offered as a choice.
@@ -116,8 +119,8 @@ class Matcher:
         self._subjects = frozenset(subject.id for subject in content.config.subjects)
         self._medical = self._subjects - PRACTICAL
         self._offerable = self._subjects.union(content.config.reply_words)
-        # Releases without these words have no text that says so.
-        self._offers_beside_none = bool(content.config.reply_words)
+        # Releases without reply words have no prompt that says that there may be no answer, and answer as they did.
+        self._has_unsure = bool(content.config.reply_words)
         self._default_language = content.config.default_language
         self._requests = {outcome_of(LANGUAGE, code): code for code in content.config.languages}
         self._index = PhraseIndex(content, frequent_words(model.vocabulary))
@@ -208,17 +211,20 @@ class Matcher:
     ) -> tuple[str, tuple[str, ...] | None]:
         """The outcome, and the candidates if it is `ambiguous`."""
         may_stop = not _only_offers_stop(matched, chances)
-        rules = [rule for rule in matched.outcomes if rule != STOP or may_stop]
+        rules = [rule for rule in matched.outcomes if rule not in matched.wanted and (rule != STOP or may_stop)]
         certain = next((rule for rule in rules if _is_plausible(rule, chances)), None)
         red_flag = certain if certain in RED_FLAGS else None if exact else _probable_red_flag(chances, words)
         known = red_flag or (STOP if certain == STOP else None) or exact or certain
         if not known and may_stop and chances.get(STOP, 0.0) >= _LOWEST_STOP:
             known = STOP
-        return (known, None) if known else self._most_probable(chances if may_stop else _without_stop(chances))
+        if known:
+            return known, None
+        unwanted = () if may_stop else (STOP, "start", "wrong-number")
+        return self._most_probable(_without(chances, (*unwanted, *matched.wanted)))
 
     def _most_probable(self, chances: dict[str, float]) -> tuple[str, tuple[str, ...] | None]:
         """The most probable outcome; a practical one that is probable enough if a medical one is not; `ambiguous`
-        between several answers; or `none`. Never a red flag or an opt-out."""
+        between several answers, or with one or two that may help; or `none`. Never a red flag or an opt-out."""
         ordinary = [outcome for outcome in chances if outcome not in (*RED_FLAGS, STOP)]
         if not ordinary:
             return NONE, None
@@ -242,26 +248,27 @@ class Matcher:
     def _none_or_offers(self, answers: list[str], chances: dict[str, float]) -> tuple[str, tuple[str, ...] | None]:
         """That the line has no answer; beside it one or two that may help, unless it is certain to have none."""
         offers = tuple(answer for answer in answers if chances[answer] >= _LOWEST_OFFER)[:_MOST_OFFERS]
-        is_none = not (self._offers_beside_none and offers) or chances.get(NONE, 0.0) >= _CERTAIN_NONE
+        is_none = not (self._has_unsure and offers) or chances.get(NONE, 0.0) >= _CERTAIN_NONE
         return (NONE, None) if is_none else (AMBIGUOUS, offers)
 
     def _may_be_none(self, between: tuple[str, ...] | None, chances: dict[str, float]) -> bool:
         """Whether a question between answers should say that the line may have none."""
-        if not (between and self._offers_beside_none):
+        if not (between and self._has_unsure):
             return False
         is_unlikely = sum(chances[answer] for answer in between) < _LOWEST_OF_CHOICES
         return len(between) == 1 or is_unlikely or chances.get(NONE, 0.0) >= _LOWEST_NONE
 
     def _rivals(self, best: str, others: Sequence[str], chances: dict[str, float]) -> list[str]:
         """The answers that may be meant instead of a practical one; none beside one that is certain."""
-        if best not in self._offerable - self._medical or chances[best] >= _CERTAIN_PRACTICAL:
+        is_certain = best not in self._offerable - self._medical or chances[best] >= _CERTAIN_PRACTICAL
+        if is_certain or not self._has_unsure:
             return []
         return [other for other in others if other in self._offerable and chances[other] >= _LOWEST_RIVAL]
 
     def _lowest(self, outcome: str, chances: dict[str, float]) -> float:
         """How probable the most probable outcome must be."""
         if outcome in self._medical:
-            return _LOWEST_MEDICAL
+            return _LOWEST_COMFORT if outcome == _COMFORT else _LOWEST_MEDICAL
         # Nobody who may want no texts is opted in.
         return max(_LOWEST_ACTION, chances.get(STOP, 0.0)) if outcome in _ACTIONS else _LOWEST_TOPIC
 
@@ -275,9 +282,10 @@ def _is_plausible(rule: str, chances: dict[str, float]) -> bool:
 
 
 def _only_offers_stop(matched: RuleMatches, chances: dict[str, float]) -> bool:
-    """Whether what looks like an opt-out is somebody else's wish, or about something else than the texts."""
+    """Whether what looks like an opt-out is somebody else's wish, is about something other than the texts, or is by
+    somebody who wants them."""
     seems = STOP in matched.outcomes or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP
-    return seems and (STOP in matched.possible or matched.wants_texts)
+    return seems and (STOP in matched.possible or STOP in matched.wanted)
 
 
 def _opts_out_beside_red_flag(matched: RuleMatches, chances: dict[str, float], tokens: Sequence[str]) -> bool:
@@ -290,12 +298,13 @@ def _opts_out_beside_red_flag(matched: RuleMatches, chances: dict[str, float], t
     return chances.get(STOP, 1.0) >= _LOWEST_STOP_WITH_RULE or any(token.startswith(_OF_TEXTS) for token in tokens)
 
 
-def _without_stop(chances: dict[str, float]) -> dict[str, float]:
-    """The probabilities of a message that does not opt out, opt in, or report a wrong number; empty if too little is
-    known about it."""
-    others = {outcome: chance for outcome, chance in chances.items() if outcome not in (STOP, "start", "wrong-number")}
+def _without(chances: dict[str, float], outcomes: Collection[str]) -> dict[str, float]:
+    """The probabilities of a message that means none of some outcomes; empty if too little is known about it."""
+    if not outcomes:
+        return chances
+    others = {outcome: chance for outcome, chance in chances.items() if outcome not in outcomes}
     total = sum(others.values())
-    return {} if total < _LOWEST_WITHOUT_STOP else {outcome: chance / total for outcome, chance in others.items()}
+    return {} if total < _LOWEST_OTHERS else {outcome: chance / total for outcome, chance in others.items()}
 
 
 def _possible(topic: str, matched: RuleMatches, chances: dict[str, float], words: int) -> tuple[str, ...]:

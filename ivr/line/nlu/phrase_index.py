@@ -24,12 +24,12 @@ _WANTED = "wanted/"
 class RuleMatches(NamedTuple):
     """The outcomes whose rules match, most urgent first, and those whose `maybe:` rules do.
 
-    wants_texts: whether a `wanted:` rule matches.
+    wanted: those whose `wanted:` rules match, which therefore change nothing.
     """
 
     outcomes: list[str]
     possible: list[str]
-    wants_texts: bool = False
+    wanted: Collection[str] = ()
 
 
 class PhraseIndex:
@@ -58,8 +58,10 @@ class PhraseIndex:
     def outcomes_of_rules(self, message: str, tokens: Sequence[str]) -> RuleMatches:
         """What the rules say of a message. tokens: its normalized words."""
         found = {outcome for outcome, _ in self._rules.find(tokens)}
-        possible = [outcome for outcome in WITH_RULES if f"{_MAYBE}{outcome}" in found]
-        return RuleMatches(self._ordered(found, message), possible, f"{_WANTED}{STOP}" in found)
+        possible, wanted = (
+            [outcome for outcome in WITH_RULES if f"{kind}{outcome}" in found] for kind in (_MAYBE, _WANTED)
+        )
+        return RuleMatches(self._ordered(found, message), possible, wanted)
 
     def exact_outcome(self, normalized: str) -> str | None:
         """The outcome of the phrase or reply word that equals a normalized message."""

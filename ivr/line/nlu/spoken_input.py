@@ -23,7 +23,7 @@ FIRST_HINTS = ("urgent", "person-soon", "stop")
 # In words.
 LONGEST_HINT = 3
 # Of two answers together, as in matcher.py. Importing that would load numpy.
-_LOWEST_PERCENT = 45.0
+_LOWEST_PERCENT, _LOWEST_TOPIC_PERCENT, _LOWEST_ALONE_PERCENT = 45.0, 30.0, 65.0
 _QUESTION_WORDS = frozenset(("are", "is", "was", "do", "does", "did", "can", "could", "will", "would", "should"))
 _KEYS = {"again": "*", "back": "9", "skip": "#", **{digit: digit for digit in "0123456789"}}
 
@@ -99,7 +99,15 @@ class SpokenInput:
         if is_none or is_alone or is_unlikely:
             return "none"
         pair = [topic.id for topic in self._content.config.topics if topic.id in likeliest]
-        return pair_outcome(*pair) if len(pair) == len(likeliest) else likeliest[0]
+        if len(pair) == len(likeliest):
+            return pair_outcome(*pair)
+        # A call asks about neither results nor appointments: their answers misinform nobody, so they win.
+        practical = next((name for name in likeliest if name in self._content.config.reply_words), None)
+        if practical is None:
+            return likeliest[0]
+        if result.scores.get(practical, 0.0) >= _LOWEST_TOPIC_PERCENT:
+            return practical
+        return likeliest[0] if result.scores.get(likeliest[0], 0.0) >= _LOWEST_ALONE_PERCENT else "none"
 
     def _command(self, words: str, language: str) -> str | None:
         """The command that normalized words match. Digits match in any language: the greeting uses them all."""

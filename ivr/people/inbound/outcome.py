@@ -37,9 +37,9 @@ _SYNONYMS = {"confirm": "confirmed"}
 # Who writes one of these beside a letter needs the answer to it. What may be a name counts only as the opposite.
 _OPPOSITE = {"confirmed": "change", "change": "confirm"}
 _OTHER_WISHES = frozenset({"language", "start", "wrong-number"})
-# What is said beside a letter without asking anything, and what asks something only with a question mark.
+# Beside a letter, the first ask nothing, and the second ask something only with a question mark.
 _NO_QUESTIONS = _OTHER_WISHES | {"none", "menu", "confirm", "change", "stop"}
-_RARELY_ASKED = frozenset({"scheduling", "people", "help", "late", "results", "interpreter", "ambiguous"})
+_ASKED_WITH_MARK = frozenset({"scheduling", "people", "help", "late", "results", "interpreter", "ambiguous"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +143,15 @@ def _while_asked(matcher: Matcher, parsed: ParsedText, words: str, language: str
     if letter.is_bare:
         return replace(parsed, reply=letter.reply, match=answer)
     answer = replace(answer, possible=others.possible)
-    return replace(parsed, reply=letter.reply, match=answer, question=_question(others, words))
+    return replace(parsed, reply=letter.reply, match=answer, question=_question(others, words, letter.reply.answer))
 
 
-def _question(match: MatchResult, words: str) -> MatchResult | None:
-    is_asked = match.topic not in _NO_QUESTIONS and (match.topic not in _RARELY_ASKED or "?" in words)
+def _question(match: MatchResult, words: str, answer: str) -> MatchResult | None:
+    """What a text asks beside its answer to a reminder, if anything."""
+    if answer == "change" and match.topic == "scheduling":
+        # The reply to an R already says whom to call.
+        return None
+    is_asked = match.topic not in _NO_QUESTIONS and (match.topic not in _ASKED_WITH_MARK or "?" in words)
     return match if is_asked else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -25,7 +26,7 @@ REST = 20
 PATIENCE = 0.01
 # An older count is not shown: nobody has looked since, and it would be of another day.
 SHOWN_FOR = 15 * 60.0
-_NICE = 19
+_NICE = 10
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,10 @@ class Kept(Generic[T]):
     def _run(self, done: threading.Event) -> None:
         began = time.monotonic()
         kept = None
-        with suppress(OSError, AttributeError):
+        if sys.platform == "linux":
             # Pages go first. On Linux, this is the priority of this thread alone.
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         try:
             kept = Counted(self._count(), clock.now())
         except Exception:  # noqa: BLE001 - the database may be down; the next count may succeed

@@ -68,7 +68,7 @@ def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
     if reminder_asks and text.parsed.while_asked:
         text = replace(text, parsed=text.parsed.while_asked)
     outcome = decide_outcome(text.parsed, opted_out=opted_out, reminder_asks=reminder_asks)
-    # To operators, and to the loop protection, a text is not understood that is asked whether it means this or nothing.
+    # A text that is told that there may be no answer counts as not understood, for operators and the loop protection.
     heard = NO_MATCH if outcome == AMBIGUOUS and text.parsed.match.or_none else outcome
     if not opted_out and repeats_urgent(text.profile.recent, outcome, text.now):
         outcome = heard = URGENT

@@ -165,7 +165,9 @@ def _answer_reminder(text: ReceivedText, outcome: str) -> list[str]:
     replies, question = _record_answer(text, outcome), text.parsed.question
     if question is None:
         return replies
-    return [*replies, *(_ask_which(text, question) if question.between else text.reply_with(question.topic))]
+    if question.between:
+        return [*replies, *_ask_which(text, question)]
+    return [*replies, text.line.text(question.language, question.topic)]
 
 
 def _record_answer(text: ReceivedText, outcome: str) -> list[str]:

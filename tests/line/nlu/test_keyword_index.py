@@ -14,13 +14,15 @@ from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.keyword_rules import RED_FLAGS, WITH_RULES, KeywordRule, parse_keyword_rule, split_keyword_rules
 from ivr.line.content.prompt import read_prompt
 from ivr.line.nlu.keyword_index import KeywordIndex
+from ivr.line.nlu.phrase_index import PhraseIndex
 from ivr.line.text.normalize import MOST_CHARACTERS, join_split_words, normalize, shorten
+from ivr.line.twiml.release import CompiledLine
 from tests.line.content.test_loader import SHIPPED
 
 TABLES = Path(__file__).with_name("rules")
 LANGUAGES = ("en", "es")
 # By outcome: the fewest rows of one language, and the most lines of its rules, comments included.
-SIZES = {"urgent": (150, 90), "person-soon": (150, 90), "stop": (200, 70), "start": (40, 15), "wrong-number": (50, 25)}
+SIZES = {"urgent": (150, 95), "person-soon": (150, 90), "stop": (200, 70), "start": (40, 15), "wrong-number": (50, 30)}
 TOP = "---\nsources: [line]\nreviewed: {by: null, on: null}\nkeyword_rules: |\n"
 BOTTOM = "\n---\n## Texted\n\nHi.\n"
 
@@ -66,6 +68,17 @@ def test_the_shipped_rules_match_what_they_must_and_nothing_else(outcome: str) -
         f"{language} {'missed' if must else 'matched'}: {text}"
         for language, must, text in rows(outcome)
         if (outcome in outcomes(text)) != must
+    ]
+    assert wrong == []
+
+
+def test_the_texts_are_wanted_where_the_rules_must_say_so_and_nowhere_else(line: CompiledLine) -> None:
+    index = PhraseIndex(line.content)
+    lines = (TABLES / "wanted.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    wrong = [
+        f"{outcome} {must}: {text}"
+        for _, outcome, must, text in (each.split("\t") for each in lines)
+        if (outcome in index.outcomes_of_rules(text, words(text)).wanted) != (must == "match")
     ]
     assert wrong == []
 
