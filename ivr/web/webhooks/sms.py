@@ -68,11 +68,9 @@ def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
     if reminder_asks and text.parsed.while_asked:
         text = replace(text, parsed=text.parsed.while_asked)
     outcome = decide_outcome(text.parsed, opted_out=opted_out, reminder_asks=reminder_asks)
-    # A text that is told that there may be no answer counts as not understood, for operators and the loop protection.
-    heard = NO_MATCH if outcome == AMBIGUOUS and text.parsed.match.or_none else outcome
     if not opted_out and repeats_urgent(text.profile.recent, outcome, text.now):
-        outcome = heard = URGENT
-    verdict = loop_verdict(text.profile.recent, text.body_hash, heard, text.now, services.loop_limits)
+        outcome = URGENT
+    verdict = loop_verdict(text.profile.recent, text.body_hash, outcome, text.now, services.loop_limits)
     # What a text asks for is recorded, but a reply to a foreign or premium-rate number would cost too much.
     is_costly = not is_reachable(text.sender, line.content.config.reminders.countries)
     is_limited = verdict == "answer" and outcome not in ALWAYS_ANSWERED and not is_costly
@@ -87,9 +85,8 @@ def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
         services.answers.admit(text.now)
     counted = "not_allowed" if is_costly else "capped" if is_capped else _REPLIES[verdict, bool(replies)]
     services.requests.note(INCOMING_TEXTS, counted)
-    if text.parsed.keyword is None:
-        services.requests.note(UNDERSTANDING, "text", understanding(line, heard))
-    _remember(text, heard, verdict, replies)
+    _note_understanding(text, outcome)
+    _remember(text, outcome, verdict, replies)
     return text_document(replies)
 
 
@@ -131,8 +128,15 @@ def _last_reminder_asks(text: ReceivedText) -> bool:
     return any(step.id == last and step.asks for step in text.line.content.config.reminders.plan)
 
 
+def _note_understanding(text: ReceivedText, outcome: str) -> None:
+    """Count what a text was taken for. One that is told that there may be no answer was not understood."""
+    understood = NO_MATCH if outcome == AMBIGUOUS and text.parsed.match.or_none else outcome
+    if text.parsed.keyword is None:
+        text.services.requests.note(UNDERSTANDING, "text", understanding(text.line, understood))
+    if understood == NO_MATCH and text.parsed.body.strip():
+        text.services.unanswered.add(UnansweredQuestion(text.now, "text", text.language, text.parsed.body))
+
+
 def _remember(text: ReceivedText, outcome: str, verdict: LoopVerdict, replies: tuple[str, ...]) -> None:
     logged = (SILENCED if verdict == "last" else outcome)[:20]
     text.services.texts.remember(AnsweredText(text.id, text.phone_hash, text.now, text.body_hash, logged, replies))
-    if outcome == NO_MATCH and text.parsed.body.strip():
-        text.services.unanswered.add(UnansweredQuestion(text.now, "text", text.language, text.parsed.body))
