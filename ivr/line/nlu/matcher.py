@@ -57,8 +57,9 @@ _FEWEST_RED_FLAG_WORDS = 2
 _LOWEST_STOP = 0.96
 _LOWEST_STOP_WITH_RULE = 0.4
 _LOWEST_POSSIBLE_STOP = 0.012
-# Of a message that only seems to opt out: how much must be left to the other outcomes for one of them to be an answer.
-_LOWEST_OTHERS = 0.1
+# Of a message that only seems to opt out, or to be about a wrong number: how much must be left to the other outcomes for
+# one of them to be an answer.
+_LOWEST_BESIDE_STOP, _LOWEST_BESIDE_WRONG_NUMBER = 0.1, 0.02
 # How probable the outcome of a rule must be.
 _LOWEST_WITH_RULE = _LOWEST_WITH_RED_FLAG_RULE | {STOP: _LOWEST_STOP_WITH_RULE}
 _LOWEST_WITH_OTHER_RULE = 0.3
@@ -304,7 +305,8 @@ def _without(chances: dict[str, float], outcomes: Collection[str]) -> dict[str, 
         return chances
     others = {outcome: chance for outcome, chance in chances.items() if outcome not in outcomes}
     total = sum(others.values())
-    return {} if total < _LOWEST_OTHERS else {outcome: chance / total for outcome, chance in others.items()}
+    lowest = _LOWEST_BESIDE_STOP if STOP in outcomes else _LOWEST_BESIDE_WRONG_NUMBER
+    return {} if total < lowest else {outcome: chance / total for outcome, chance in others.items()}
 
 
 def _possible(topic: str, matched: RuleMatches, chances: dict[str, float], words: int) -> tuple[str, ...]:
