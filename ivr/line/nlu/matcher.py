@@ -57,8 +57,8 @@ _FEWEST_RED_FLAG_WORDS = 2
 _LOWEST_STOP = 0.96
 _LOWEST_STOP_WITH_RULE = 0.4
 _LOWEST_POSSIBLE_STOP = 0.012
-# Of a message that only seems to opt out, or to be about a wrong number: how much must be left to the other outcomes for
-# one of them to be an answer.
+# Of a message that only seems to opt out, or to be about a wrong number: how much must be left to the other outcomes,
+# for one of them to be an answer.
 _LOWEST_BESIDE_STOP, _LOWEST_BESIDE_WRONG_NUMBER = 0.1, 0.02
 # How probable the outcome of a rule must be.
 _LOWEST_WITH_RULE = _LOWEST_WITH_RED_FLAG_RULE | {STOP: _LOWEST_STOP_WITH_RULE}
