@@ -220,8 +220,11 @@ class Matcher:
             known = STOP
         if known:
             return known, None
-        unwanted = () if may_stop else (STOP, "start", "wrong-number")
-        return self._most_probable(_without(chances, (*unwanted, *matched.wanted)))
+        unwanted = {*matched.wanted} if may_stop else {*matched.wanted, STOP, "start", "wrong-number"}
+        if STOP in matched.outcomes and "start" not in matched.outcomes:
+            # "I don't need them, stop the reminders" is no wish to get them again, whatever the model says.
+            unwanted.add("start")
+        return self._most_probable(_without(chances, unwanted))
 
     def _most_probable(self, chances: dict[str, float]) -> tuple[str, tuple[str, ...] | None]:
         """The most probable outcome; a practical one that is probable enough if a medical one is not; `ambiguous`

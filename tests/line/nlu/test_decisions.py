@@ -106,6 +106,8 @@ def test_probabilities_decide_between_an_answer_a_question_and_an_honest_no(
         ({"stop": 0.7, "help": 0.3}, "my husband says stop texting me", "help", ("urgent", "stop")),
         ({"stop": 0.7, "start": 0.3}, "my husband says stop texting me", "none", ("urgent", "stop")),
         ({"the_visit": 0.99, "stop": 0.01}, "my husband says no deodorant", "the-visit", ()),
+        # Nobody is opted in against a rule of an opt-out.
+        ({"start": 0.67, "stop": 0.31}, "no los necesito, paren los recordatorios", "none", ("stop",)),
         # Nor does somebody who wants the texts; who asks for other hours is in no danger.
         ({"stop": 0.98, "help": 0.02}, "do not take me off the list", "none", ("stop",)),
         ({"stop": 0.7, "help": 0.3}, "please stop sending at night", "help", ("stop",)),
