@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from ivr.i18n import N_, Explained, sentence
 from ivr.line.content.findings import BrokenPrompts, Finding
-from ivr.line.content.yaml_source import Source
+from ivr.line.content.yaml_source import Path, Source
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -322,6 +322,17 @@ class Config(_Part):
     def words(self) -> dict[str, dict[str, str]]:
         """What patients text for an answer without a number: its words by language."""
         return {**{answer.id: answer.word for answer in self.library}, **self.reply_words}
+
+    @property
+    def word_paths(self) -> dict[str, Path]:
+        """Where line.yaml has the words of each of these."""
+        library: dict[str, Path] = {answer.id: ("library", index, "word") for index, answer in enumerate(self.library)}
+        return library | {name: ("reply_words", name) for name in self.reply_words}
+
+    @property
+    def offerable(self) -> frozenset[str]:
+        """The names of what a text may offer or ask about. Each has a title."""
+        return frozenset((*(subject.id for subject in self.subjects), *self.reply_words))
 
     def offered_after(self, subject: str) -> list[LibraryAnswer]:
         """The library answers that are offered at the end of a topic or of another library answer."""

@@ -114,8 +114,7 @@ def _reply_words(config: Config, source: Source) -> Iterator[Finding]:
             template = N_("`{name}` can have no reply word; the outcomes that can are {names}.")
             values = {"name": name, "names": ", ".join(WITH_REPLY_WORD)}
             yield source.fault(("reply_words", name), "reference", template, **values)
-    paths: dict[str, Path] = {answer.id: ("library", index, "word") for index, answer in enumerate(config.library)}
-    paths |= {name: ("reply_words", name) for name in config.reply_words}
+    paths = config.word_paths
     owners: dict[tuple[str, str], str] = {}
     for answer, words in config.words.items():
         path = paths[answer]
@@ -171,7 +170,6 @@ def _duplicates(config: Config, source: Source) -> Iterator[Finding]:
 
 
 def _missing_prompts(config: Config, prompts: Prompts) -> Iterator[Finding]:
-    titled = {*(subject.id for subject in config.subjects), *config.reply_words}
     for name, headings in required_prompts(config).items():
         for language in config.languages:
             prompt = prompts.get((language, name))
@@ -185,7 +183,7 @@ def _missing_prompts(config: Config, prompts: Prompts) -> Iterator[Finding]:
                     template = N_("`## {heading}` is missing: the line uses this section.")
                     message = sentence(template, heading=heading)
                     yield Finding.of(prompt.file, 1, "missing-part", "error", message)
-            if name in titled and not prompt.title:
+            if name in config.offerable and not prompt.title:
                 message = sentence(N_("`title:` is missing: the line shows it when it asks which answer is meant."))
                 yield Finding.of(prompt.file, 1, "missing-part", "error", message)
 

@@ -56,8 +56,7 @@ def check_accents(content: Content, prompt: Prompt) -> Iterator[Finding]:
     if prompt.texted is not None:
         for line, word, meaning in find_changed_words(prompt.texted.words, prompt.language):
             yield _finding(prompt, prompt.texted.line + line, word, meaning)
-    config = content.config
-    if prompt.name in {*(subject.id for subject in config.subjects), *config.reply_words}:
+    if prompt.name in content.config.offerable:
         for _, word, meaning in find_changed_words(prompt.title, prompt.language):
             yield _finding(prompt, prompt.field_lines.get("title", 1), word, meaning)
 

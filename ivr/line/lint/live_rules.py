@@ -46,8 +46,7 @@ def _replies(config: Config) -> dict[tuple[str, str], tuple[str, Path]]:
     numbers: dict[tuple[str, str], tuple[str, Path]] = {
         ("", str(topic.number)): (topic.id, ("topics", index, "number")) for index, topic in enumerate(config.topics)
     }
-    paths: dict[str, Path] = {answer.id: ("library", index, "word") for index, answer in enumerate(config.library)}
-    paths |= {name: ("reply_words", name) for name in config.reply_words}
+    paths = config.word_paths
     return numbers | {
         (language, word): (name, (*paths[name], language))
         for name, words in config.words.items()

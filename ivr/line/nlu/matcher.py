@@ -119,7 +119,7 @@ class Matcher:
         self._numbers = {str(topic.number): topic.id for topic in content.config.topics}
         self._subjects = frozenset(subject.id for subject in content.config.subjects)
         self._medical = self._subjects - PRACTICAL
-        self._offerable = self._subjects.union(content.config.reply_words)
+        self._offerable = content.config.offerable
         # Releases without reply words have no prompt that says that there may be no answer, and answer as they did.
         self._has_unsure = bool(content.config.reply_words)
         self._default_language = content.config.default_language
@@ -236,9 +236,10 @@ class Matcher:
         likely = [outcome for outcome in ordinary[: _MOST_CHOICES + 1] if chances[outcome] >= _LOWEST_CHOICE]
         answers = [outcome for outcome in likely if outcome in self._offerable][:_MOST_CHOICES]
         if chances[best] >= self._lowest(best, chances):
+            if best == NONE:
+                return self._none_or_offers(answers, chances)
             rivals = self._rivals(best, ordinary[1:_MOST_CHOICES], chances)
-            chosen = (AMBIGUOUS, (best, *rivals)) if rivals else (best, None)
-            return self._none_or_offers(answers, chances) if best == NONE else chosen
+            return (AMBIGUOUS, (best, *rivals)) if rivals else (best, None)
         practical = next((other for other in ordinary if other not in (NONE, *self._medical, *_ACTIONS)), None)
         is_offered = best in self._medical and practical in self._offerable - self._subjects
         if practical and chances[practical] >= _LOWEST_TOPIC and not is_offered:

@@ -90,7 +90,5 @@ def _written_rules(prompts: Iterable[Prompt], names: Collection[str] = WITH_RULE
     """(keyword rule, outcome) for the prompts that may have rules; older releases have some in others."""
     for prompt in prompts:
         for rule in prompt.keyword_rules if prompt.name in names else ():
-            if rule.wanted:
-                yield rule, f"{_WANTED}{prompt.name}"
-            else:
-                yield rule, f"{_MAYBE}{prompt.name}" if rule.maybe else prompt.name
+            kind = _WANTED if rule.wanted else _MAYBE if rule.maybe else ""
+            yield rule, f"{kind}{prompt.name}"

@@ -129,7 +129,7 @@ def _last_reminder_asks(text: ReceivedText) -> bool:
 
 
 def _note_understanding(text: ReceivedText, outcome: str) -> None:
-    """Count what a text was taken for. One that is told that there may be no answer was not understood."""
+    """Count what a text was taken for. If the line may have no answer, the text was not understood."""
     understood = NO_MATCH if outcome == AMBIGUOUS and text.parsed.match.or_none else outcome
     if text.parsed.keyword is None:
         text.services.requests.note(UNDERSTANDING, "text", understanding(text.line, understood))
