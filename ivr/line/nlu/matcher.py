@@ -65,7 +65,7 @@ _LOWEST_WITH_RULE = _LOWEST_WITH_RED_FLAG_RULE | {STOP: _LOWEST_STOP_WITH_RULE}
 _LOWEST_WITH_OTHER_RULE = 0.3
 # A medical answer to something else misinforms; an outcome such as scheduling does not.
 _LOWEST_MEDICAL, _LOWEST_ALONE = 0.95, 0.65
-# Who is afraid should not be asked what they mean, and comfort misinforms nobody.
+# People who are afraid should not be asked what they mean, and comfort misinforms nobody.
 _COMFORT, _LOWEST_COMFORT = "waiting", 0.75
 _LOWEST_ACTION = 0.5
 _LOWEST_TOPIC = 0.3
