@@ -62,6 +62,7 @@ PRINTED = (
     "asks which one",
     "no answer",
     "wrong medical answer",
+    "asks about others",
     "wrong, not medical",
     "other language",
     "red flag missed",
@@ -121,7 +122,9 @@ def marks(question: Question, result: MatchResult) -> list[str]:
     applies = {
         "right": bool(given & question.right) and not result.between,
         "right or fair": bool(given & acceptable),
-        "wrong medical answer": is_wrong and bool(given - NOT_MEDICAL),
+        "wrong medical answer": is_wrong and bool(given - NOT_MEDICAL) and not result.between,
+        # Asks about others, at least one of them medical: the patient sees that none is meant.
+        "asks about others": is_wrong and bool(given - NOT_MEDICAL) and bool(result.between),
         # Misinforms nobody, but does not help either.
         "wrong, not medical": is_wrong and given != {NONE} and given <= NOT_MEDICAL,
         "asks which one": bool(result.between),

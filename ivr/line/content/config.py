@@ -177,7 +177,8 @@ class LibraryAnswer(_Part):
     """An answer beside the numbered topics, reached by free words, by its word in a text, and after a subject.
 
     word: what patients text for it, by language. after: the topic or library answer at whose end it is offered. about:
-    what the offer calls it, as in "to hear about biopsies", by language.
+    what the offer calls it, as in "to hear about biopsies", by language. offered: whether a text that the line is
+    unsure about may be asked whether it means this.
     """
 
     id: Annotated[Name, Field(max_length=40)]
@@ -185,6 +186,7 @@ class LibraryAnswer(_Part):
     word: dict[str, ReplyWord]
     after: Name | None = None
     about: ByLanguage = {}
+    offered: bool = True
 
 
 class DirectoryEntry(_Part):
@@ -332,7 +334,8 @@ class Config(_Part):
     @property
     def offerable(self) -> frozenset[str]:
         """The names of what a text may offer or ask about. Each has a title."""
-        return frozenset((*(subject.id for subject in self.subjects), *self.reply_words))
+        library = (answer.id for answer in self.library if answer.offered)
+        return frozenset((*(topic.id for topic in self.topics), *library, *self.reply_words))
 
     def offered_after(self, subject: str) -> list[LibraryAnswer]:
         """The library answers that are offered at the end of a topic or of another library answer."""

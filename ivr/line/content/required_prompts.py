@@ -21,15 +21,18 @@ _FIXED_TEXTED = """
 stop start help menu language confirm change no-visit first-text media silenced passed-on not-passed-on which-visit
 visit-cancelled visit-past ambiguous more stop-offer
 """
+# What precedes an answer to words that may be a red flag: an emergency, or a symptom only.
+CAUTION, CAUTION_SYMPTOM = CAUTIONS = ("caution", "caution-symptom")
 # The prompts that do not depend on line.yaml.
 FIXED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_FIXED_SPOKEN.split(), SPOKEN),
     **dict.fromkeys(_FIXED_TEXTED.split(), TEXTED),
-    **dict.fromkeys(("urgent", "person-soon", "scheduling", "results", "wrong-number", "none", "caution"), BOTH),
+    **dict.fromkeys(("urgent", "person-soon", "scheduling", "results", "wrong-number", "none"), BOTH),
+    **dict.fromkeys(CAUTIONS, BOTH),
 }
 # Fixed prompts that inform instead of asking for a key: they may take longer.
 INFORMATION = frozenset(
-    {"unavailable", "caution", "urgent", "person-soon", "scheduling", "results", "closed", "no-one-free"}
+    {*CAUTIONS, "unavailable", "urgent", "person-soon", "scheduling", "results", "closed", "no-one-free"}
 )
 # The outcomes with a spoken answer and no key.
 ANSWERED_ALOUD = ("urgent", "person-soon", "results", "scheduling", "wrong-number")

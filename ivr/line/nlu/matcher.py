@@ -20,7 +20,7 @@ from itertools import islice
 
 from ivr.line.content.keyword_rules import PERSON_SOON, RED_FLAGS, STOP, URGENT
 from ivr.line.content.loader import Content
-from ivr.line.content.required_prompts import UNSURE
+from ivr.line.content.required_prompts import CAUTION, CAUTION_SYMPTOM, UNSURE
 from ivr.line.locales.locale import all_locales
 from ivr.line.nlu.language import is_foreign_alphabet, refused_languages
 from ivr.line.nlu.phrase_index import PhraseIndex, RuleMatches, frequent_words
@@ -32,9 +32,8 @@ from ivr.line.text.normalize import join_split_words, normalize, shorten
 AMBIGUOUS = "ambiguous"
 INTERPRETER = "interpreter"
 NONE = "none"
-CAUTION = "caution"
 # Answers without any medicine, which misinform nobody. A subject that is not listed counts as medical.
-PRACTICAL = frozenset(("people", "cost", "transport", "children", "late", INTERPRETER))
+PRACTICAL = frozenset(("people", "cost", "transport", "children", "late", "thanks", "loss", INTERPRETER))
 # These change which texts a patient gets, or what is on the staff's work list.
 _ACTIONS = frozenset(("start", "wrong-number", "confirm", "change"))
 STOP_OFFER = "stop-offer"
@@ -47,6 +46,8 @@ _SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "c", "r", "stop", "start", "
 _LOWEST_RED_FLAG = 0.3
 _LOWEST_WITH_RED_FLAG_RULE = {URGENT: 0.02, PERSON_SOON: 0.05}
 _LOWEST_POSSIBLE_RED_FLAG = 0.015
+# Of one of the two, where either is possible.
+_LOWEST_POSSIBLE_EACH = 0.003
 # "It hurts when I touch my left chest": with a symptom this probable, and an emergency no more than possible, the
 # answer about the symptom, which says what to do in an emergency too, is the better one.
 _CERTAIN_SYMPTOM = 0.9
@@ -73,8 +74,8 @@ _LOWEST_TOPIC = 0.3
 _MOST_CHOICES, _LOWEST_CHOICE, _LOWEST_OF_CHOICES = 3, 0.02, 0.45
 # Below this, a practical answer is only offered, beside others that are this probable.
 _CERTAIN_PRACTICAL, _LOWEST_RIVAL = 0.6, 0.15
-# Unless it is certain that the line has no answer, one or two that may help are offered.
-_CERTAIN_NONE, _LOWEST_OFFER, _MOST_OFFERS = 0.95, 0.1, 2
+# Unless it is certain that the line has no answer, those that may help are offered.
+_CERTAIN_NONE, _LOWEST_OFFER = 0.95, 0.05
 # How probable it must be that the line has no answer for a choice to say so.
 _LOWEST_NONE = 0.05
 _MOST_SCORES = 5
@@ -102,12 +103,19 @@ class MatchResult:
     or_none: bool = False
     """Whether the line may have no answer, so that even a single candidate is only offered."""
     possible: tuple[str, ...] = ()
-    """The red flag and the opt-out that are possible, but not probable enough to be the topic."""
+    """The red flags and the opt-out that are possible, but not probable enough to be the topic."""
 
     @property
     def may_be_red_flag(self) -> bool:
         """Whether the answer should also say what to do in an emergency."""
-        return bool(set(RED_FLAGS).intersection(self.possible))
+        return self.caution is not None
+
+    @property
+    def caution(self) -> str | None:
+        """The prompt that precedes the answer if the message may be a red flag, else None."""
+        if URGENT in self.possible:
+            return CAUTION
+        return CAUTION_SYMPTOM if PERSON_SOON in self.possible else None
 
 
 class Matcher:
@@ -120,6 +128,8 @@ class Matcher:
         self._subjects = frozenset(subject.id for subject in content.config.subjects)
         self._medical = self._subjects - PRACTICAL
         self._offerable = content.config.offerable
+        # What a message says besides something else decides nothing: "thanks, and is it cancer".
+        self._never_instead = {NONE, *_ACTIONS, *self._medical, *(self._subjects - self._offerable)}
         # Releases without reply words have no prompt that says that there may be no answer, and answer as they did.
         self._has_unsure = bool(content.config.reply_words)
         self._default_language = content.config.default_language
@@ -228,7 +238,7 @@ class Matcher:
 
     def _most_probable(self, chances: dict[str, float]) -> tuple[str, tuple[str, ...] | None]:
         """The most probable outcome; a practical one that is probable enough if a medical one is not; `ambiguous`
-        between several answers, or with one or two that may help; or `none`. Never a red flag or an opt-out."""
+        between several answers, or with a few that may help; or `none`. Never a red flag or an opt-out."""
         ordinary = [outcome for outcome in chances if outcome not in (*RED_FLAGS, STOP)]
         if not ordinary:
             return NONE, None
@@ -240,7 +250,7 @@ class Matcher:
                 return self._none_or_offers(answers, chances)
             rivals = self._rivals(best, ordinary[1:_MOST_CHOICES], chances)
             return (AMBIGUOUS, (best, *rivals)) if rivals else (best, None)
-        practical = next((other for other in ordinary if other not in (NONE, *self._medical, *_ACTIONS)), None)
+        practical = next((other for other in ordinary if other not in self._never_instead), None)
         is_offered = best in self._medical and practical in self._offerable - self._subjects
         if practical and chances[practical] >= _LOWEST_TOPIC and not is_offered:
             return practical, None
@@ -251,8 +261,8 @@ class Matcher:
         return (best, None) if is_alone else self._none_or_offers(answers, chances)
 
     def _none_or_offers(self, answers: list[str], chances: dict[str, float]) -> tuple[str, tuple[str, ...] | None]:
-        """That the line has no answer; beside it one or two that may help, unless it is certain to have none."""
-        offers = tuple(answer for answer in answers if chances[answer] >= _LOWEST_OFFER)[:_MOST_OFFERS]
+        """That the line has no answer; beside it up to three that may help, unless it is certain to have none."""
+        offers = tuple(answer for answer in answers if chances[answer] >= _LOWEST_OFFER)
         is_none = not (self._has_unsure and offers) or chances.get(NONE, 0.0) >= _CERTAIN_NONE
         return (NONE, None) if is_none else (AMBIGUOUS, offers)
 
@@ -314,16 +324,22 @@ def _without(chances: dict[str, float], outcomes: Collection[str]) -> dict[str, 
 
 
 def _possible(topic: str, matched: RuleMatches, chances: dict[str, float], words: int) -> tuple[str, ...]:
-    """The red flag and the opt-out that a message with another topic may also be.
+    """The red flags and the opt-out that a message with another topic may also be.
 
     Who is kept from the texts by somebody else, or wants "this" to stop, may be in danger.
     """
     offers = _only_offers_stop(matched, chances)
     flagged = words >= _FEWEST_RED_FLAG_WORDS and _of_red_flags(chances) >= _LOWEST_POSSIBLE_RED_FLAG
-    flagged = flagged or not {*matched.outcomes, *matched.possible}.isdisjoint(RED_FLAGS)
-    flagged = flagged or (offers and STOP in matched.possible)
+    by_rules = {*matched.outcomes, *matched.possible}.intersection(RED_FLAGS)
+    in_danger = offers and STOP in matched.possible
     stops = topic != STOP and (offers or STOP in matched.outcomes or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP)
-    return (_likelier_red_flag(chances),) * flagged + (STOP,) * stops
+    if not (flagged or by_rules or in_danger):
+        return (STOP,) * stops
+    # Without a word of despair or danger, nobody should read of suicide.
+    urgent = in_danger or URGENT in by_rules or chances.get(URGENT, 0.0) >= _LOWEST_POSSIBLE_EACH
+    urgent = urgent or _likelier_red_flag(chances) == URGENT
+    symptom = PERSON_SOON in by_rules or chances.get(PERSON_SOON, 0.0) >= _LOWEST_POSSIBLE_EACH or not urgent
+    return (URGENT,) * urgent + (PERSON_SOON,) * symptom + (STOP,) * stops
 
 
 def _probable_red_flag(chances: dict[str, float], words: int) -> str | None:
@@ -373,7 +389,7 @@ def choice_reply(content: Content, match: MatchResult) -> str:
 
 def with_caution(content: Content, match: MatchResult, answer: str) -> list[str]:
     """An answer in one or two texts, with what to do if the message is the red flag or opt-out that it may be."""
-    before = [content.texted(match.language, CAUTION)] if match.may_be_red_flag else []
+    before = [content.texted(match.language, match.caution)] if match.caution else []
     after = [content.texted(match.language, STOP_OFFER)] if STOP in match.possible else []
     parts = [*before, answer, *after]
     if len(parts) == 1:

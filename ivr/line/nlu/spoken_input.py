@@ -37,8 +37,8 @@ class SpokenMeaning:
     """Whether the caller also opts out of texts. The red flag is answered first."""
     language: str | None = None
     """The language spoken, if it differs from the language of the call."""
-    cautious: bool = False
-    """Whether the words may be a red flag, so that the answer first says what to do in an emergency."""
+    caution: str | None = None
+    """The prompt that precedes the answer, because the words may be a red flag."""
 
 
 class SpokenInput:
@@ -80,9 +80,7 @@ class SpokenInput:
             return SpokenMeaning(SpokenWords(entry))
         if result.topic == "language":
             return SpokenMeaning(SpokenWords(result.language))
-        return SpokenMeaning(
-            SpokenWords(self._topic_or_question(result)), False, other_language, result.may_be_red_flag
-        )
+        return SpokenMeaning(SpokenWords(self._topic_or_question(result)), False, other_language, result.caution)
 
     def _topic_or_question(self, result: MatchResult) -> str:
         """The outcome; between two topics the question which one is meant, and else the likeliest answer.

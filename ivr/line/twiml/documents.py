@@ -19,6 +19,7 @@ from ivr.line.callflow.graph import KEYS_ONLY
 from ivr.line.callflow.speech import TEXT_OFFERS, Speech, SpeechBlock
 from ivr.line.callflow.states import EnterNumber, Goodbye, State, Transfer, Turn, carries_number
 from ivr.line.content.config import Config
+from ivr.line.content.required_prompts import CAUTIONS
 from ivr.line.nlu.spoken_input import SpokenInput
 from ivr.line.twiml.ssml import say_or_play
 
@@ -82,9 +83,13 @@ class TwimlDocuments:
             for offer, instead in TEXT_OFFERS.items()
         ]
 
-    def cautions(self) -> dict[str, bytes]:
-        """By language: what precedes an answer to words that may be a red flag."""
-        return {code: self._spoken(self._speech.block(code, "caution")).encode() for code in self._config.languages}
+    def cautions(self) -> dict[tuple[str, str], bytes]:
+        """By language and prompt: what precedes an answer to words that may be a red flag."""
+        return {
+            (code, name): self._spoken(self._speech.block(code, name)).encode()
+            for code in self._config.languages
+            for name in CAUTIONS
+        }
 
     def ending(self, block: SpeechBlock) -> bytes:
         """A document that says one block and hangs up: the last resort."""

@@ -155,9 +155,9 @@ class CompiledLine:
             document = document.replace(offer, instead)
         return document
 
-    def with_caution(self, document: bytes, language: str) -> bytes:
-        """The same document, beginning with what to do in an emergency."""
-        return document.replace(b"<Response>", b"<Response>" + self._cautions[language], 1)
+    def with_caution(self, document: bytes, language: str, caution: str) -> bytes:
+        """The same document, beginning with what to do in an emergency. caution: the prompt that says it."""
+        return document.replace(b"<Response>", b"<Response>" + self._cautions[language, caution], 1)
 
     def next_turn(self, token: str, heard: Heard, facts: Facts, language: str | None = None) -> Turn:
         """The turn after `heard` at the state that a URL's token names; an unknown token starts the call over.

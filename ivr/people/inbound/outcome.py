@@ -100,6 +100,9 @@ def _parse(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, lang
     match = _chosen(matcher, own.words, short, language)
     is_short = bool(match or reply or opts_out)
     match = match or matcher.match(short if is_short else own.words, language)
+    if reply and reply.answer:
+        # "C2" is neither an emergency nor an opt-out, whatever the model makes of two characters.
+        match = replace(match, possible=())
     if is_short:
         # "STOP - Chest Pain": what looks like a name may be a red flag.
         name = signed_name(own.words)

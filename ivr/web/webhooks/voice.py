@@ -78,7 +78,7 @@ def _begin(call: _Call) -> bytes:
 class _Call:
     """One turn of a call. keyed: the number that the caller keyed in. language: the language that the caller spoke.
 
-    cautious: whether the caller's words may be a red flag.
+    caution: the prompt that precedes the answer, because the caller's words may be a red flag.
     """
 
     services: Services
@@ -87,7 +87,7 @@ class _Call:
     keyed: str | None = None
     also_stop: bool = False
     language: str | None = None
-    cautious: bool = False
+    caution: str | None = None
 
     def __post_init__(self) -> None:
         self.form = CallTurn.from_form(self.webhook.fields)
@@ -139,7 +139,7 @@ class _Call:
 
     def _understand(self, speech: str, language: str) -> Heard:
         meaning = self.line.spoken_input.interpret(speech, language)
-        self.also_stop, self.language, self.cautious = meaning.also_stop, meaning.language, meaning.cautious
+        self.also_stop, self.language, self.caution = meaning.also_stop, meaning.language, meaning.caution
         if meaning.heard == SpokenWords("none"):
             self.services.unanswered.add(UnansweredQuestion(clock.now(), "call", language, speech))
         return meaning.heard
@@ -174,8 +174,8 @@ class _Call:
         self.services.calls.note(self.form.call_sid, self.line.digest, token, heard, self.webhook.request_token)
         values = self._turn_values(turn) if self.line.needs_turn_values(turn) else NO_VALUES
         document = self.line.document(turn, values)
-        if self.cautious:
-            document = self.line.with_caution(document, turn.state.language)
+        if self.caution:
+            document = self.line.with_caution(document, turn.state.language, self.caution)
         if self.line.offers_text(turn) and self.holds(UNREACHABLE):
             document = self.line.without_text_offer(document)
         # After two no-matches of speech in a row, the call continues with keys only.
