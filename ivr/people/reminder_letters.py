@@ -39,9 +39,10 @@ _BEFORE_OTHER_C = word_set(
     vitamin vitamins vitamina vit hepatitis hep type tipo grade grado category categoria class clase density densidad
     dense stage etapa cup copa size talla bra part parte protein proteina group grupo plan medicare factor building
     edificio suite room sala cuarto door puerta entrance entrada lot floor piso level nivel gate unit unidad wing hall
-    turno shift
+    turno shift about sobre
     """
 )
+_ASKING = word_set("what whats which why que cual")
 _AFTER_OTHER_C = word_set(
     """
     section sections seccion diff difficile dif spine cup cups reactive pap word vitamin cell cells peptide scan arm
@@ -132,7 +133,7 @@ def letter_in(text: str) -> Letter | None:
 
 
 def has_other_sense(text: str) -> bool:
-    """Whether what seems an answer is none: "plan C", "C diff", "C/R", "no puedo ir al baño"."""
+    """Whether what seems an answer is none: "plan C", "C diff", "C/R", "what is C", "no puedo ir al baño"."""
     words = normalize(text)
     if _CANNOT_GO.search(words) and not _OF_VISIT.search(words):
         return True
@@ -141,7 +142,9 @@ def has_other_sense(text: str) -> bool:
     if len(_meaningful(tokens)) > _MOST_WORDS:
         return False
     are_both = {tokens[place].word for place in letters} == set(_OTHER_SENSES)
-    return are_both or any(_has_other_sense(tokens, place) for place in letters)
+    # "What is C": a question about the letter.
+    asks = bool(letters and letters[0] and tokens[0].word in _ASKING)
+    return are_both or asks or any(_has_other_sense(tokens, place) for place in letters)
 
 
 def cannot_come(normalized: str) -> bool:

@@ -22,6 +22,8 @@ from ivr.web.server.lanes import BUSY
 PREPARE_SECONDS = 5.0
 """How long after the web process has begun to answer callers the console's process starts, if nobody asks earlier."""
 _SEND_SECONDS = 10.0
+_IDLE_END_SECONDS = 1.0
+"""How long a process that got no request has to end: on a busy machine, it may still be starting."""
 _LENGTH = struct.Struct("!I")
 
 Serve = Callable[[socket.socket, int, int], None]
@@ -38,6 +40,7 @@ class ConsoleProcess:
         self._arguments = (serve, port, number)
         self._process: SpawnProcess | None = None
         self._channel: socket.socket | None = None
+        self._has_requests = False
         self._jobs: SimpleQueue[tuple[socket.socket, bytes] | None] = SimpleQueue()
         self._closing = threading.Event()
         # A thread, because sending waits while the other process starts.
@@ -50,7 +53,7 @@ class ConsoleProcess:
         self._jobs.put((sock, received))
 
     def close(self, seconds: float) -> None:
-        """End the other process, after the requests in flight or after `seconds`."""
+        """End the other process: after the requests in flight, if it ever got one, or after `seconds`."""
         self._closing.set()
         self._jobs.put(None)
         self._thread.join(seconds)
@@ -79,6 +82,7 @@ class ConsoleProcess:
             assert channel is not None
             socket.send_fds(channel, [_LENGTH.pack(len(received))], [sock.fileno()])
             channel.sendall(received)
+            self._has_requests = self._has_requests or bool(received)
         except OSError as error:
             log.get_logger().error("console_process_unavailable", reason=str(error.strerror or type(error).__name__))
             self._end(0.0)
@@ -89,6 +93,7 @@ class ConsoleProcess:
         if self._process is not None:
             log.get_logger().error("console_process_died", status=self._process.exitcode)
         self._end(0.0)
+        self._has_requests = False
         serve, port, number = self._arguments
         self._channel, theirs = socket.socketpair()
         self._channel.settimeout(_SEND_SECONDS)
@@ -102,7 +107,7 @@ class ConsoleProcess:
             # The other process ends once it has read everything.
             self._channel.close()
         if self._process is not None:
-            self._process.join(seconds)
+            self._process.join(seconds if self._has_requests else min(seconds, _IDLE_END_SECONDS))
             if self._process.is_alive():
                 self._process.kill()
                 self._process.join()

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,22 @@ def test_a_console_that_cannot_start_is_answered_with_503(monkeypatch: pytest.Mo
         console.pass_on(theirs, SIGN_IN)
         assert ours.recv(65536).startswith(b"HTTP/1.1 503 Service Unavailable")
     console.close(5)
+
+
+def starts_forever(started: Path, _channel: socket.socket, _port: int, _number: int) -> None:
+    started.touch()
+    threading.Event().wait()
+
+
+def test_a_console_that_has_got_no_request_does_not_delay_the_end_of_the_web_process(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    console = ConsoleProcess(partial(starts_forever, started), 0, 0)
+    ours, theirs = socket.socketpair()
+    with ours:
+        console.pass_on(theirs, b"")
+        wait_until(started.exists)
+    # If it waited for the other process, this would take an hour.
+    console.close(3600)
 
 
 def test_connections_arrive_whole_and_in_order() -> None:
