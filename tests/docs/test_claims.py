@@ -31,7 +31,7 @@ def test_the_readme_says_how_many_questions_are_understood(line: CompiledLine) -
     asked, fair, wrong = numbers(
         "README.md",
         "Of N new questions, N of 100 get a right or fair answer or a choice that includes one, "
-        "and N of 100 an answer about something else",
+        "and N of 100 a medical answer to something else",
     )
     assert (asked, fair, wrong) == (
         totals["questions"],
@@ -53,8 +53,8 @@ def test_the_readme_says_how_many_messages_of_patients_are_understood(line: Comp
 def test_the_readme_says_how_many_red_flags_are_missed(line: CompiledLine) -> None:
     totals = evaluate(read_questions("fresh-safety.tsv"), line.matcher.match)
     sentence = (
-        "Of N new messages with a red flag, it misses N and mentions N beside another answer; "
-        "of N harmless ones, many with words of a red flag, N get the answer to one"
+        "Of N new messages with a red flag, it missed one when it first saw them; since then, it misses N and mentions N "
+        "beside another answer. Of N harmless ones, many with words of a red flag, N get the answer to one"
     )
     marks = ("red flag", "red flag missed", "red flag beside an answer", "harmless", "false alarm")
     assert numbers("README.md", sentence) == [totals[mark] for mark in marks]

@@ -223,7 +223,10 @@ class Matcher:
         """The outcome, and the candidates if it is `ambiguous`."""
         may_stop = not _only_offers_stop(matched, chances)
         rules = [rule for rule in matched.outcomes if rule not in matched.wanted and (rule != STOP or may_stop)]
-        certain = next((rule for rule in rules if _is_plausible(rule, chances)), None)
+        # "I have chest pain, stop the texts": how probable the opt-out is says nothing about the pain.
+        beside_stop = _among_others(chances, STOP) if STOP in rules else chances
+        likely = (rule for rule in rules if _is_plausible(rule, beside_stop if rule in RED_FLAGS else chances))
+        certain = next(likely, None)
         red_flag = certain if certain in RED_FLAGS else None if exact else _probable_red_flag(chances, words)
         known = red_flag or (STOP if certain == STOP else None) or exact or certain
         if not known and may_stop and chances.get(STOP, 0.0) >= _LOWEST_STOP:
@@ -294,6 +297,12 @@ def _is_plausible(rule: str, chances: dict[str, float]) -> bool:
     if rule == URGENT and chances.get(PERSON_SOON, 0.0) >= _CERTAIN_SYMPTOM:
         lowest = 1 - _CERTAIN_SYMPTOM
     return chances.get(rule, 1.0) >= lowest
+
+
+def _among_others(chances: dict[str, float], outcome: str) -> dict[str, float]:
+    """The probabilities of the other outcomes, if it is not this one."""
+    rest = 1 - chances.get(outcome, 0.0)
+    return {other: chance / rest for other, chance in chances.items() if other != outcome} if rest > 0 else chances
 
 
 def _only_offers_stop(matched: RuleMatches, chances: dict[str, float]) -> bool:

@@ -52,8 +52,12 @@ DECISIONS = [
     ({"none": 0.29, "cancer": 0.28, "next_steps": 0.27}, "ambiguous", ("cancer", "next-steps", "or none")),
     # Unless it is certain that there is no answer, what may help is offered.
     ({"none": 0.7, "scheduling": 0.2, "cancer": 0.1}, "ambiguous", ("scheduling", "cancer", "or none")),
-    ({"none": 0.7, "scheduling": 0.2, "cancer": 0.09}, "ambiguous", ("scheduling", "or none")),
-    ({"none": 0.91, "cancer": 0.09}, "none", None),
+    ({"none": 0.76, "scheduling": 0.2, "cancer": 0.04}, "ambiguous", ("scheduling", "or none")),
+    (
+        {"none": 0.7, "scheduling": 0.14, "cancer": 0.1, "biopsy": 0.06},
+        "ambiguous",
+        ("scheduling", "cancer", "biopsy", "or none"),
+    ),
     ({"none": 0.96, "cancer": 0.04}, "none", None),
     # An answer about something practical misinforms nobody, but what is likelier is offered first.
     ({"waiting": 0.5, "scheduling": 0.4}, "ambiguous", ("waiting", "scheduling")),
@@ -114,6 +118,11 @@ def test_probabilities_decide_between_an_answer_a_question_and_an_honest_no(
         ({"stop": 0.98, "people": 0.02}, "stop the phone calls, text is better", "none", ("stop",)),
         ({"stop": 0.98, "results": 0.02}, "sáquenme de esta duda", "none", ("stop",)),
         ({"stop": 0.98, "help": 0.02}, "no quiero mensajes de noche", "none", ("stop",)),
+        # Of the two red flags, only what is possible: nobody should read of suicide because of a symptom.
+        ({"cancer": 0.96, "person_soon": 0.03, "urgent": 0.001}, "some words here", "cancer", ("person-soon",)),
+        ({"cancer": 0.96, "person_soon": 0.02, "urgent": 0.01}, "some words here", "cancer", ("urgent", "person-soon")),
+        # How probable an opt-out is says nothing about the pain beside it.
+        ({"stop": 0.95, "urgent": 0.02, "help": 0.03}, "chest pain, stop texting me", "urgent", ()),
         ({"waiting": 0.97, "urgent": 0.001}, "alone", "waiting", ("urgent",)),
         ({"help": 0.6, "urgent": 0.3}, "help me", "help", ("urgent",)),
         ({"what_they_are": 0.96, "person_soon": 0.04}, "i have a lump", "what-they-are", ("person-soon",)),
