@@ -53,8 +53,8 @@ def test_the_readme_says_how_many_messages_of_patients_are_understood(line: Comp
 def test_the_readme_says_how_many_red_flags_are_missed(line: CompiledLine) -> None:
     totals = evaluate(read_questions("fresh-safety.tsv"), line.matcher.match)
     sentence = (
-        "Of N new messages with a red flag, it missed one when it first saw them; since then, it misses N and mentions N "
-        "beside another answer. Of N harmless ones, many with words of a red flag, N get the answer to one"
+        "Of N new messages with a red flag, it missed one when it first saw them; since then, it misses N and mentions "
+        "N beside another answer. Of N harmless ones, many with words of a red flag, N get the answer to one"
     )
     marks = ("red flag", "red flag missed", "red flag beside an answer", "harmless", "false alarm")
     assert numbers("README.md", sentence) == [totals[mark] for mark in marks]
