@@ -344,11 +344,10 @@ def _possible(topic: str, matched: RuleMatches, chances: dict[str, float], words
     stops = topic != STOP and (offers or STOP in matched.outcomes or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP)
     if not (flagged or by_rules or in_danger):
         return (STOP,) * stops
-    # Without a word of despair or danger, nobody should read of suicide.
-    urgent = in_danger or URGENT in by_rules or chances.get(URGENT, 0.0) >= _LOWEST_POSSIBLE_EACH
-    urgent = urgent or _likelier_red_flag(chances) == URGENT
-    symptom = PERSON_SOON in by_rules or chances.get(PERSON_SOON, 0.0) >= _LOWEST_POSSIBLE_EACH or not urgent
-    return (URGENT,) * urgent + (PERSON_SOON,) * symptom + (STOP,) * stops
+    # Each by itself: without a word of despair or danger, nobody should read of suicide.
+    possible = {*by_rules, *(flag for flag in RED_FLAGS if chances.get(flag, 0.0) >= _LOWEST_POSSIBLE_EACH)}
+    possible |= {URGENT} if in_danger else set()
+    return (*(flag for flag in RED_FLAGS if flag in possible), *(STOP,) * stops)
 
 
 def _probable_red_flag(chances: dict[str, float], words: int) -> str | None:
