@@ -398,7 +398,9 @@ def choice_reply(content: Content, match: MatchResult) -> str:
 def with_caution(content: Content, match: MatchResult, answer: str) -> list[str]:
     """An answer in one or two texts, with what to do if the message is the red flag or opt-out that it may be."""
     before = [content.texted(match.language, match.caution)] if match.caution else []
-    after = [content.texted(match.language, STOP_OFFER)] if STOP in match.possible else []
+    # Some answers, such as those about the line itself, say how to opt out.
+    offers_stop = STOP in match.possible and STOP.upper() not in answer
+    after = [content.texted(match.language, STOP_OFFER)] if offers_stop else []
     parts = [*before, answer, *after]
     if len(parts) == 1:
         return parts

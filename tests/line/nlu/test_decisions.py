@@ -150,3 +150,8 @@ def test_an_answer_begins_with_what_to_do_in_an_emergency_or_ends_with_how_to_st
     assert "\n".join(both).startswith("In an emergency, call 911")
     assert "\n".join(both).endswith("The answer.\nTo get no more texts from this number, reply STOP.")
     assert with_caution(line.content, MatchResult("the-visit", "en", {}), "The answer.") == ["The answer."]
+    symptom = with_caution(line.content, MatchResult("cancer", "en", {}, possible=("person-soon",)), "The answer.")
+    assert "988" not in symptom[0]
+    assert "988" in urgent[0]
+    says_how = MatchResult("loss", "en", {}, possible=("stop",))
+    assert with_caution(line.content, says_how, "We are sorry. Reply STOP.") == ["We are sorry. Reply STOP."]
