@@ -43,6 +43,7 @@ _BEFORE_OTHER_C = word_set(
     """
 )
 _ASKING = word_set("what whats which why que cual")
+_ASKED = word_set("c r is are does means es significa quiere")
 _AFTER_OTHER_C = word_set(
     """
     section sections seccion diff difficile dif spine cup cups reactive pap word vitamin cell cells peptide scan arm
@@ -143,7 +144,7 @@ def has_other_sense(text: str) -> bool:
         return False
     are_both = {tokens[place].word for place in letters} == set(_OTHER_SENSES)
     # "What is C": a question about the letter.
-    asks = bool(letters and letters[0] and tokens[0].word in _ASKING)
+    asks = len(tokens) > 1 and tokens[0].word in _ASKING and tokens[1].word in _ASKED
     return are_both or asks or any(_has_other_sense(tokens, place) for place in letters)
 
 

@@ -70,6 +70,8 @@ _LOWEST_MEDICAL, _LOWEST_ALONE = 0.95, 0.65
 _COMFORT, _LOWEST_COMFORT = "waiting", 0.75
 _LOWEST_ACTION = 0.5
 _LOWEST_TOPIC = 0.3
+# Thanks and condolences, which no question offers, must be meant.
+_LOWEST_NEVER_OFFERED = 0.7
 # Answers that are less probable each, but that together are this probable, are offered as a choice.
 _MOST_CHOICES, _LOWEST_CHOICE, _LOWEST_OF_CHOICES = 3, 0.02, 0.45
 # Below this, a practical answer is only offered, beside others that are this probable.
@@ -225,7 +227,7 @@ class Matcher:
         rules = [rule for rule in matched.outcomes if rule not in matched.wanted and (rule != STOP or may_stop)]
         # "I have chest pain, stop the texts": how probable the opt-out is says nothing about the pain.
         beside_stop = _among_others(chances, STOP) if STOP in rules else chances
-        likely = (rule for rule in rules if _is_plausible(rule, beside_stop if rule in RED_FLAGS else chances))
+        likely = (rule for rule in rules if _is_plausible(rule, chances, beside_stop if rule in RED_FLAGS else chances))
         certain = next(likely, None)
         red_flag = certain if certain in RED_FLAGS else None if exact else _probable_red_flag(chances, words)
         known = red_flag or (STOP if certain == STOP else None) or exact or certain
@@ -287,22 +289,28 @@ class Matcher:
         """How probable the most probable outcome must be."""
         if outcome in self._medical:
             return _LOWEST_COMFORT if outcome == _COMFORT else _LOWEST_MEDICAL
+        if outcome in self._subjects - self._offerable:
+            return _LOWEST_NEVER_OFFERED
         # Nobody who may want no texts is opted in.
         return max(_LOWEST_ACTION, chances.get(STOP, 0.0)) if outcome in _ACTIONS else _LOWEST_TOPIC
 
 
-def _is_plausible(rule: str, chances: dict[str, float]) -> bool:
-    """Whether the model does not contradict a rule that matches; it cannot if it does not know the outcome."""
+def _is_plausible(rule: str, chances: dict[str, float], among: dict[str, float]) -> bool:
+    """Whether the model does not contradict a rule that matches; it cannot if it does not know the outcome.
+
+    among: the chances of the rule's outcome and of those that it competes with.
+    """
     lowest = _LOWEST_WITH_RULE.get(rule, _LOWEST_WITH_OTHER_RULE)
     if rule == URGENT and chances.get(PERSON_SOON, 0.0) >= _CERTAIN_SYMPTOM:
         lowest = 1 - _CERTAIN_SYMPTOM
-    return chances.get(rule, 1.0) >= lowest
+    return among.get(rule, 1.0) >= lowest
 
 
 def _among_others(chances: dict[str, float], outcome: str) -> dict[str, float]:
     """The probabilities of the other outcomes, if it is not this one."""
-    rest = 1 - chances.get(outcome, 0.0)
-    return {other: chance / rest for other, chance in chances.items() if other != outcome} if rest > 0 else chances
+    others = {other: chance for other, chance in chances.items() if other != outcome}
+    rest = sum(others.values())
+    return {other: chance / rest for other, chance in others.items()} if rest else others
 
 
 def _only_offers_stop(matched: RuleMatches, chances: dict[str, float]) -> bool:

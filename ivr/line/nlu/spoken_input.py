@@ -67,7 +67,7 @@ class SpokenInput:
         if command:
             return SpokenMeaning(Key(_KEYS[command]) if command in _KEYS else SpokenWords(command))
         result = self._match(words, language)
-        spoken = result.language if result.topic not in ("none", "language") else language
+        spoken = result.language if result.topic not in ("none", "thanks", "language") else language
         other_language = spoken if spoken != language else None
         if result.topic in RED_FLAGS:
             return SpokenMeaning(SpokenWords(result.topic), result.also_stop, other_language)

@@ -17,6 +17,8 @@ IDLE_PERIOD, PERIOD = timedelta(minutes=10), timedelta(hours=1)
 # Red flags are answered this often within the hour, and then once an hour: an automatic reply may contain one.
 MAX_RED_FLAGS, RED_FLAG_PERIOD = 3, timedelta(hours=1)
 NO_MATCH = "none"
+# Two machines can thank each other for as long as they may.
+_SAYING_NOTHING = frozenset((NO_MATCH, "thanks"))
 # The urgent answer gives words to text elsewhere, such as AYUDA. Sent to this line by mistake, they must not lead away.
 URGENT, LEADING_AWAY, URGENT_PERIOD = "urgent", frozenset({"help", "start", "menu"}), timedelta(hours=1)
 LoopVerdict = Literal["answer", "last", "silence"]
@@ -69,4 +71,4 @@ def repeats_urgent(recent: Sequence[AnsweredText], outcome: str, now: datetime) 
 
 
 def _is_idle(outcome: str, body_hash: str, earlier: Sequence[AnsweredText]) -> bool:
-    return outcome == NO_MATCH or any(text.body_hash == body_hash for text in earlier)
+    return outcome in _SAYING_NOTHING or any(text.body_hash == body_hash for text in earlier)

@@ -38,7 +38,7 @@ _SYNONYMS = {"confirm": "confirmed"}
 _OPPOSITE = {"confirmed": "change", "change": "confirm"}
 _OTHER_WISHES = frozenset({"language", "start", "wrong-number"})
 # Beside a letter, the first ask nothing, and the second ask something only with a question mark.
-_NO_QUESTIONS = _OTHER_WISHES | {"none", "menu", "confirm", "change", "stop"}
+_NO_QUESTIONS = _OTHER_WISHES | {"none", "thanks", "menu", "confirm", "change", "stop"}
 _ASKED_WITH_MARK = frozenset({"scheduling", "people", "help", "late", "results", "interpreter", "ambiguous"})
 
 
@@ -101,7 +101,7 @@ def _parse(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, lang
     is_short = bool(match or reply or opts_out)
     match = match or matcher.match(short if is_short else own.words, language)
     if reply and reply.answer:
-        # "C2" is neither an emergency nor an opt-out, whatever the model makes of two characters.
+        # "C2" or "on my way" is neither an emergency nor an opt-out, whatever the model makes of so little.
         match = replace(match, possible=())
     if is_short:
         # "STOP - Chest Pain": what looks like a name may be a red flag.
@@ -137,7 +137,9 @@ def _while_asked(matcher: Matcher, parsed: ParsedText, words: str, language: str
     others = matcher.match(letter.others, language) if letter.others else answer
     # Without any other word, there is only the letter: "Responder C" is no emergency.
     for match in (others, parsed.match) if letter.others else ():
-        if match.topic in (*RED_FLAGS, "stop"):
+        # "C thanks for everything": two words that are left prove no emergency if the whole text shows none.
+        is_red_flag = match.topic in RED_FLAGS and (topic in RED_FLAGS or parsed.match.may_be_red_flag)
+        if is_red_flag or match.topic == "stop":
             return replace(parsed, match=match)
     if letter.is_doubtful:
         return replace(parsed, match=others) if others.topic in ("change", "scheduling") else None
@@ -179,7 +181,7 @@ def decide_outcome(text: ParsedText, *, opted_out: bool, reminder_asks: bool) ->
         text.reply.answer if text.reply else None,
         meaning_of_yes if text.is_yes else None,
         "change" if text.depends_on_reminder and reminder_asks else None,
-        "media" if text.has_media and (topic in ("menu", "none") or text.match.or_none) else None,
+        "media" if text.has_media and (topic in ("menu", "none", "thanks") or text.match.or_none) else None,
         _SYNONYMS.get(topic, topic),
     )
     return next(outcome for outcome in by_precedence if outcome)

@@ -53,7 +53,7 @@ class ConsoleProcess:
         self._jobs.put((sock, received))
 
     def close(self, seconds: float) -> None:
-        """End the other process: after the requests in flight, if it ever got one, or after `seconds`."""
+        """End the other process after the requests in flight or after `seconds`; at once if it never got a request."""
         self._closing.set()
         self._jobs.put(None)
         self._thread.join(seconds)
@@ -80,9 +80,9 @@ class ConsoleProcess:
                 self._start()
             channel = self._channel
             assert channel is not None
+            self._has_requests = self._has_requests or bool(received)
             socket.send_fds(channel, [_LENGTH.pack(len(received))], [sock.fileno()])
             channel.sendall(received)
-            self._has_requests = self._has_requests or bool(received)
         except OSError as error:
             log.get_logger().error("console_process_unavailable", reason=str(error.strerror or type(error).__name__))
             self._end(0.0)

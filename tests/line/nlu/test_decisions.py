@@ -62,6 +62,10 @@ DECISIONS = [
     # An answer about something practical misinforms nobody, but what is likelier is offered first.
     ({"waiting": 0.5, "scheduling": 0.4}, "ambiguous", ("waiting", "scheduling")),
     ({"people": 0.4, "cancer": 0.1}, "people", None),
+    # Thanks and condolences must be meant.
+    ({"thanks": 0.75, "cancer": 0.2}, "thanks", None),
+    ({"thanks": 0.5, "cancer": 0.4}, "ambiguous", ("cancer", "or none")),
+    ({"loss": 0.6, "family": 0.3}, "ambiguous", ("family", "or none")),
     # What is done without being seen needs more, and never comes second.
     ({"cancer": 0.6, "wrong_number": 0.35}, "ambiguous", ("cancer", "or none")),
     ({"wrong_number": 0.45, "none": 0.4}, "none", None),

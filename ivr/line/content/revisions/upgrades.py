@@ -27,7 +27,7 @@ from ivr.line.content.loader import (
     read_line_file,
 )
 from ivr.line.content.prompt import Prompt, read_prompt
-from ivr.line.content.required_prompts import required_prompts
+from ivr.line.content.required_prompts import CAUTION, CAUTION_SYMPTOM, required_prompts
 from ivr.line.content.yaml_source import decode_text, read_yaml
 from ivr.shipped import shipped_prompts
 
@@ -35,6 +35,8 @@ REMOVED = object()
 """What an upgrade returns for a key that is no longer used."""
 # Sections that can be borrowed from another prompt. A menu's choices depend on its keys, so they cannot.
 _BORROWABLE = ("Spoken", "Texted")
+# Prompts that a release has in place of a missing one, in the hospital's own words.
+_FORMER = {CAUTION_SYMPTOM: CAUTION}
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,10 @@ def _missing_prompts(files: Files, read_shipped: Callable[[], Files]) -> Iterato
                 heading for heading in headings if heading in _BORROWABLE and prompt and not _text(prompt, heading)
             ]
             if (prompt and not missing) or (prompt is None and file in files):
+                continue
+            former = f"{language}/{_FORMER.get(name)}.md"
+            if prompt is None and former in files:
+                yield file, files[former]
                 continue
             shipped = read_shipped()
             others = sorted(other for other in shipped if other.endswith(f"/{name}.md") and other != file)
