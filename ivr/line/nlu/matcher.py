@@ -69,6 +69,10 @@ _LOWEST_MEDICAL, _LOWEST_ALONE = 0.95, 0.65
 # People who are afraid should not be asked what they mean, and comfort misinforms nobody.
 _COMFORT, _LOWEST_COMFORT = "waiting", 0.75
 _LOWEST_ACTION = 0.5
+# Who is told that the appointment is noted, and meant something else, may miss it.
+_LOWEST_CONFIRM = 0.75
+# "I accidentally unsubscribed": in spite of a rule of an opt-out.
+_CERTAIN_START = 0.95
 _LOWEST_TOPIC = 0.3
 # Thanks and condolences, which no question offers, must be meant.
 _LOWEST_NEVER_OFFERED = 0.7
@@ -231,12 +235,13 @@ class Matcher:
         certain = next(likely, None)
         red_flag = certain if certain in RED_FLAGS else None if exact else _probable_red_flag(chances, words)
         known = red_flag or (STOP if certain == STOP else None) or exact or certain
-        if not known and may_stop and chances.get(STOP, 0.0) >= _LOWEST_STOP:
+        if not known and may_stop and _opts_out(chances):
             known = STOP
         if known:
             return known, None
         unwanted = {*matched.wanted} if may_stop else {*matched.wanted, STOP, "start", "wrong-number"}
-        if STOP in matched.outcomes and "start" not in matched.outcomes:
+        is_start = "start" in matched.outcomes or chances.get("start", 0.0) >= _CERTAIN_START
+        if STOP in matched.outcomes and not is_start:
             # "I don't need them, stop the reminders" is no wish to get them again, whatever the model says.
             unwanted.add("start")
         return self._most_probable(_without(chances, unwanted))
@@ -290,7 +295,10 @@ class Matcher:
         if outcome in self._medical:
             return _LOWEST_COMFORT if outcome == _COMFORT else _LOWEST_MEDICAL
         if outcome in self._subjects - self._offerable:
-            return _LOWEST_NEVER_OFFERED
+            # "Stop, my mother died": what is an opt-out too is no less a loss.
+            return _LOWEST_NEVER_OFFERED - (chances.get(STOP, 0.0) if outcome == "loss" else 0.0)
+        if outcome == "confirm":
+            return _LOWEST_CONFIRM
         # Nobody who may want no texts is opted in.
         return max(_LOWEST_ACTION, chances.get(STOP, 0.0)) if outcome in _ACTIONS else _LOWEST_TOPIC
 
@@ -304,6 +312,12 @@ def _is_plausible(rule: str, chances: dict[str, float], among: dict[str, float])
     if rule == URGENT and chances.get(PERSON_SOON, 0.0) >= _CERTAIN_SYMPTOM:
         lowest = 1 - _CERTAIN_SYMPTOM
     return among.get(rule, 1.0) >= lowest
+
+
+def _opts_out(chances: dict[str, float]) -> bool:
+    """Whether it is all but certain that a message opts out: "stop, she died" is both an opt-out and a loss."""
+    stop = chances.get(STOP, 0.0)
+    return stop >= _LOWEST_STOP or (stop >= _LOWEST_STOP_WITH_RULE and stop + chances.get("loss", 0.0) >= _LOWEST_STOP)
 
 
 def _among_others(chances: dict[str, float], outcome: str) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -69,8 +69,13 @@ def reply_to(text: ReceivedText, outcome: str, verdict: LoopVerdict) -> list[str
         return []
     # The answer to a picture names the numbers to call, and few words beside a picture mean little.
     if answers and outcome != "media":
-        answers = [*with_caution(text.line.content, text.parsed.match, answers[0]), *answers[1:]]
+        answers = [*with_caution(text.line.content, _beside(text.parsed.match, outcome), answers[0]), *answers[1:]]
     return answers if outcome in ALWAYS_ANSWERED else _with_language_hint(text, answers)
+
+
+def _beside(match: MatchResult, outcome: str) -> MatchResult:
+    """A match without the offer to opt out, if the text has opted out."""
+    return replace(match, possible=tuple(each for each in match.possible if each != outcome))
 
 
 def _topic_replies(text: ReceivedText, outcome: str) -> list[str]:

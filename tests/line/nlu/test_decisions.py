@@ -66,6 +66,11 @@ DECISIONS = [
     ({"thanks": 0.75, "cancer": 0.2}, "thanks", None),
     ({"thanks": 0.5, "cancer": 0.4}, "ambiguous", ("cancer", "or none")),
     ({"loss": 0.6, "family": 0.3}, "ambiguous", ("family", "or none")),
+    ({"stop": 0.48, "loss": 0.35, "family": 0.13}, "loss", None),
+    ({"stop": 0.49, "loss": 0.48}, "stop", None),
+    # Who hears that the appointment is noted, and meant something else, may miss it.
+    ({"confirm": 0.7, "waiting": 0.28}, "ambiguous", ("waiting", "or none")),
+    ({"confirm": 0.8, "waiting": 0.2}, "confirm", None),
     # What is done without being seen needs more, and never comes second.
     ({"cancer": 0.6, "wrong_number": 0.35}, "ambiguous", ("cancer", "or none")),
     ({"wrong_number": 0.45, "none": 0.4}, "none", None),
@@ -114,6 +119,7 @@ def test_probabilities_decide_between_an_answer_a_question_and_an_honest_no(
         ({"stop": 0.7, "help": 0.3}, "my husband says stop texting me", "help", ("urgent", "stop")),
         ({"stop": 0.7, "start": 0.3}, "my husband says stop texting me", "none", ("urgent", "stop")),
         ({"the_visit": 0.99, "stop": 0.01}, "my husband says no deodorant", "the-visit", ()),
+        ({"start": 0.99, "stop": 0.01}, "i accidentally unsubscribed", "start", ("stop",)),
         # Nobody is opted in against a rule of an opt-out.
         ({"start": 0.67, "stop": 0.31}, "no los necesito, paren los recordatorios", "none", ("stop",)),
         # Nor does somebody who wants the texts; who asks for other hours is in no danger.
