@@ -11,7 +11,8 @@ import click
 from ivr.cli.console import WIDTH, echo, json_option, print_json
 from ivr.cli.context import CommandContext, content_or_exit, language_or_exit, settings_or_exit
 from ivr.ledger import open_ledger
-from ivr.line.nlu.matcher import MatchResult, choice_reply, with_caution
+from ivr.line.nlu.matcher import MatchResult
+from ivr.line.nlu.replies import choice_reply, with_caution
 from ivr.line.twiml.release import CompiledLine
 from ivr.people.inbound.outcome import AUTOMATIC, outcome_of_stranger
 

@@ -20,13 +20,12 @@ from itertools import islice
 
 from ivr.line.content.keyword_rules import PERSON_SOON, RED_FLAGS, STOP, URGENT
 from ivr.line.content.loader import Content
-from ivr.line.content.required_prompts import CAUTION, CAUTION_SYMPTOM, UNSURE
+from ivr.line.content.required_prompts import CAUTION, CAUTION_SYMPTOM
 from ivr.line.locales.locale import all_locales
 from ivr.line.nlu.language import is_foreign_alphabet, refused_languages
 from ivr.line.nlu.phrase_index import PhraseIndex, RuleMatches, frequent_words
 from ivr.line.nlu.topic_model import TopicModel
 from ivr.line.nlu.training import LANGUAGE, outcome_of
-from ivr.line.text.gsm7 import count_segments
 from ivr.line.text.normalize import join_split_words, normalize, shorten
 
 AMBIGUOUS = "ambiguous"
@@ -36,9 +35,6 @@ NONE = "none"
 PRACTICAL = frozenset(("people", "cost", "transport", "children", "late", "thanks", "loss", INTERPRETER))
 # These change which texts a patient gets, or what is on the staff's work list.
 _ACTIONS = frozenset(("start", "wrong-number", "confirm", "change"))
-STOP_OFFER = "stop-offer"
-# Of one text message: longer ones are split in two.
-MOST_SEGMENTS = 3
 # Replies that do not reveal the language of the sender.
 _SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "c", "r", "stop", "start", "menu"))
 # All probabilities in this module were chosen on questions that the model had not seen: see decision 25.
@@ -69,13 +65,13 @@ _LOWEST_MEDICAL, _LOWEST_ALONE = 0.95, 0.65
 # People who are afraid should not be asked what they mean, and comfort misinforms nobody.
 _COMFORT, _LOWEST_COMFORT = "waiting", 0.75
 _LOWEST_ACTION = 0.5
-# Who is told that the appointment is noted, and meant something else, may miss it.
+# Someone who meant something else, and is told that the appointment is noted, may miss it.
 _LOWEST_CONFIRM = 0.75
-# "I accidentally unsubscribed": in spite of a rule of an opt-out.
+# "I accidentally unsubscribed" opts in, although it looks like an opt-out.
 _CERTAIN_START = 0.95
 _LOWEST_TOPIC = 0.3
 # Thanks and condolences, which no question offers, must be meant.
-_LOWEST_NEVER_OFFERED = 0.7
+_LOSS, _LOWEST_NEVER_OFFERED = "loss", 0.7
 # Answers that are less probable each, but that together are this probable, are offered as a choice.
 _MOST_CHOICES, _LOWEST_CHOICE, _LOWEST_OF_CHOICES = 3, 0.02, 0.45
 # Below this, a practical answer is only offered, beside others that are this probable.
@@ -295,8 +291,8 @@ class Matcher:
         if outcome in self._medical:
             return _LOWEST_COMFORT if outcome == _COMFORT else _LOWEST_MEDICAL
         if outcome in self._subjects - self._offerable:
-            # "Stop, my mother died": what is an opt-out too is no less a loss.
-            return _LOWEST_NEVER_OFFERED - (chances.get(STOP, 0.0) if outcome == "loss" else 0.0)
+            # "Stop, my mother died": an opt-out beside it makes it no less a loss.
+            return _LOWEST_NEVER_OFFERED - (chances.get(STOP, 0.0) if outcome == _LOSS else 0.0)
         if outcome == "confirm":
             return _LOWEST_CONFIRM
         # Nobody who may want no texts is opted in.
@@ -317,7 +313,7 @@ def _is_plausible(rule: str, chances: dict[str, float], among: dict[str, float])
 def _opts_out(chances: dict[str, float]) -> bool:
     """Whether it is all but certain that a message opts out: "stop, she died" is both an opt-out and a loss."""
     stop = chances.get(STOP, 0.0)
-    return stop >= _LOWEST_STOP or (stop >= _LOWEST_STOP_WITH_RULE and stop + chances.get("loss", 0.0) >= _LOWEST_STOP)
+    return stop >= _LOWEST_STOP or (stop >= _LOWEST_STOP_WITH_RULE and stop + chances.get(_LOSS, 0.0) >= _LOWEST_STOP)
 
 
 def _among_others(chances: dict[str, float], outcome: str) -> dict[str, float]:
@@ -399,37 +395,3 @@ def _result(outcome: str, between: tuple[str, ...] | None, chances: dict[str, fl
         runner_up=next((other for other in shown if other not in (name, *(between or ()))), None),
         between=between,
     )
-
-
-def choice_reply(content: Content, match: MatchResult) -> str:
-    """The text message that asks which answer is meant, by number or reply word. match: its topic is `ambiguous`."""
-    language, between = match.language, match.between or ()
-    replies = {topic.id: str(topic.number) for topic in content.config.topics}
-    replies |= {name: words[language] for name, words in content.config.words.items()}
-    titles = {name: content.prompt(language, name).title for name in between}
-    lines = [f"{replies[name]} {titles[name]}" for name in between]
-    if match.or_none:
-        return content.texted(language, UNSURE, choices="\n".join(lines))
-    # This prompt has places for two answers; a third goes on a line of its own below the second.
-    first, second = between[:2]
-    second_title = "\n".join([titles[second], *lines[2:]])
-    values = {"first": replies[first], "first-title": titles[first], "second": replies[second]}
-    return content.texted(language, AMBIGUOUS, **values, **{"second-title": second_title})
-
-
-def with_caution(content: Content, match: MatchResult, answer: str) -> list[str]:
-    """An answer in one or two texts, with what to do if the message is the red flag or opt-out that it may be."""
-    before = [content.texted(match.language, match.caution)] if match.caution else []
-    # Some answers, such as those about the line itself, say how to opt out.
-    offers_stop = STOP in match.possible and STOP.upper() not in answer
-    after = [content.texted(match.language, STOP_OFFER)] if offers_stop else []
-    parts = [*before, answer, *after]
-    if len(parts) == 1:
-        return parts
-    splits = [[parts], [parts[:-1], parts[-1:]], [parts[:1], parts[1:]]]
-    for split in splits:
-        texts = ["\n".join(part) for part in split]
-        if all(count_segments(text).segments <= MOST_SEGMENTS for text in texts):
-            return texts
-    # Two texts are enough, and an emergency is more urgent.
-    return [*before, answer]

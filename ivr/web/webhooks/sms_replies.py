@@ -10,7 +10,8 @@ from typing import Any
 
 from ivr import log
 from ivr.ledger import LedgerUnavailable
-from ivr.line.nlu.matcher import AMBIGUOUS, MatchResult, choice_reply, with_caution
+from ivr.line.nlu.matcher import AMBIGUOUS, MatchResult
+from ivr.line.nlu.replies import choice_reply, with_caution
 from ivr.line.text.gsm7 import count_segments
 from ivr.line.twiml.release import CompiledLine
 from ivr.people.inbound.loops import SILENCED, LoopVerdict

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, cast
 import pytest
 
 from ivr.line.nlu.language import LanguageClassifier
-from ivr.line.nlu.matcher import Matcher, MatchResult, with_caution
+from ivr.line.nlu.matcher import Matcher, MatchResult
+from ivr.line.nlu.replies import with_caution
 from ivr.line.twiml.release import CompiledLine
 
 if TYPE_CHECKING:

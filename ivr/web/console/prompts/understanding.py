@@ -11,7 +11,8 @@ from flask_babel import get_locale
 
 from ivr.line.content.loader import Content
 from ivr.line.content.training_questions import is_question_file
-from ivr.line.nlu.matcher import NONE, Matcher, MatchResult, choice_reply, with_caution
+from ivr.line.nlu.matcher import NONE, Matcher, MatchResult
+from ivr.line.nlu.replies import choice_reply, with_caution
 from ivr.line.nlu.topic_model import TopicModel
 from ivr.line.nlu.training import model_digest
 from ivr.people.inbound.outcome import AUTOMATIC, outcome_of_stranger

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.line.nlu.matcher import MOST_SEGMENTS, MatchResult, choice_reply
+from ivr.line.nlu.matcher import MatchResult
+from ivr.line.nlu.replies import MOST_SEGMENTS, choice_reply
 from ivr.line.text.gsm7 import count_segments, fold_to_gsm7
 from ivr.line.twiml.release import CompiledLine
 
