@@ -32,8 +32,9 @@ NO = frozenset(("no", "n", "nope", "nah", "no thanks", "no thank you", "no graci
 OPT_OUTS = frozenset(
     (
         "stop", "ctop", "cton", "stopall", "stop all", "unsubscribe", "optout", "opt out", "revoke",
-        "alto", "baja", "salir", "quitar", "parar", "pare", "paren", "darse de baja", "dar de baja", "darme de baja",
-        "deme de baja", "denme de baja", "cancelar suscripcion", "cancelar la suscripcion", "cancelar mi suscripcion",
+        "alto", "fin", "baja", "salir", "quitar", "parar", "pare", "paren", "darse de baja", "dar de baja",
+        "darme de baja", "deme de baja", "denme de baja", "cancelar suscripcion", "cancelar la suscripcion",
+        "cancelar mi suscripcion",
     )
 )  # fmt: skip
 _NUMBERS = {

@@ -54,7 +54,7 @@ def test_the_readme_says_how_many_messages_of_patients_are_understood(line: Comp
 def test_the_readme_says_how_many_red_flags_are_missed(line: CompiledLine) -> None:
     totals = evaluate(read_questions("fresh-safety.tsv"), line.matcher.match)
     sentence = (
-        "Of N new messages with a red flag, it missed one at first sight; it now misses N and mentions "
+        "Of N new messages with a red flag, it missed two at first sight; it now misses N and mentions "
         "N beside another answer. Of N harmless ones, many with words of a red flag, N get the answer to one"
     )
     marks = ("red flag", "red flag missed", "red flag beside an answer", "harmless", "false alarm")

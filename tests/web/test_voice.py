@@ -242,6 +242,15 @@ def test_nothing_is_promised_that_is_not_stored(
 
 
 @on_one_database
+def test_a_call_does_not_say_that_thanks_and_condolences_are_a_topic_that_ends(app: Flask) -> None:
+    for words, answer in (("thank you so much", "You are welcome"), ("she passed away", "We are so sorry")):
+        phone = Phone(app).answers(SpeechResult=words)
+        assert answer in phone.said
+        assert "To hear it again, press star." in phone.said
+        assert "end of the topic" not in phone.said
+
+
+@on_one_database
 def test_a_caller_with_a_withheld_number_is_never_texted_and_keys_one_in(app: Flask) -> None:
     for caller in ("anonymous", "+266696687", "Restricted", ""):
         phone = Phone(app, caller).presses("3", "2", "5")

@@ -176,6 +176,9 @@ class Speech:
     def _topic_end(self, state: State, node: TopicPart | TopicEnd) -> list[SpeechBlock]:
         if node.part + 1 < self.graph.part_counts[node.topic]:
             return [self._prompt(state, "go-on")]
+        if node.topic not in self.content.config.offerable:
+            # Thanks and condolences are no topic that ends.
+            return [self._prompt(state, "answer-end")]
         offers = self.graph.offers.get(node.topic, {})
         abouts = {answer.id: answer.about for answer in self.content.config.library}
         more = (

@@ -101,6 +101,9 @@ def _library(config: Config, source: Source) -> Iterator[Finding]:
         if answer.after and answer.after not in subjects - {answer.id}:
             template = N_("`{name}` is not a topic or another answer.")
             yield source.fault((*path, "after"), "reference", template, name=answer.after)
+        if answer.after and not answer.offered:
+            template = N_("An answer with `offered: false` cannot be offered after `{topic}`: remove one of the two.")
+            yield source.fault((*path, "after"), "library", template, topic=answer.after)
         offers[answer.after or ""] += bool(answer.after)
         if offers[answer.after or ""] > MOST_OFFERS:
             template = N_("More than {most} answers are offered after `{topic}`: remove `after` here.")

@@ -2,8 +2,9 @@
 
 A rule is a line of `keyword_rules:` in the file of a safety outcome. "chest + pain, hurt*" matches "chest" near "pain",
 "hurts" or "hurting"; "lump but not gravy" matches "lump" without "gravy"; "alone: stop, quit" matches "stop" and "quit
-please", but not "stop the pain"; "maybe: husband + says" makes the outcome only possible. Sentence similarity is not
-enough for questions that must not be missed: "my mother has chest pain, what shall we do" is not like "chest pain".
+please", but not "stop the pain"; "maybe: husband + says" makes the outcome only possible; "denied: no + any, or + lump,
+pain" finds "no lump or any pain". Sentence similarity is not enough for questions that must not be missed: "my mother
+has chest pain, what shall we do" is not like "chest pain".
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _PLAIN_WORD = re.compile(r"[a-z]+\*?")
 _ALONE = "alone:"
 _MAYBE = "maybe:"
 _WANTED = "wanted:"
+_DENIED = "denied:"
+GROUPS_OF_DENIED = 3
+"""Words that deny, words that may come between, and what is denied."""
 _BUT_NOT = re.compile(r"\bbut not\b")
 Atom = tuple[str, ...]
 """Consecutive words; a trailing * matches any ending."""
@@ -43,6 +47,8 @@ class KeywordRule:
     """Whether the outcome is only possible. An opt-out is then offered, whatever else says that it is one."""
     wanted: bool = False
     """Whether the texts seem to be wanted, so that an opt-out is only offered, and no number is a wrong one."""
+    denied: bool = False
+    """Whether it describes what the sender does not have, so that a red flag is only possible."""
 
 
 def parse_keyword_rule(line: str) -> KeywordRule:
@@ -51,6 +57,11 @@ def parse_keyword_rule(line: str) -> KeywordRule:
         return replace(parse_keyword_rule(line.removeprefix(_MAYBE).strip()), maybe=True)
     if line.startswith(_WANTED):
         return replace(parse_keyword_rule(line.removeprefix(_WANTED).strip()), wanted=True)
+    if line.startswith(_DENIED):
+        rule = replace(parse_keyword_rule(line.removeprefix(_DENIED).strip()), denied=True)
+        if len(rule.groups) != GROUPS_OF_DENIED or rule.never:
+            raise ValueError(N_("`denied:` needs three groups of words: those that deny, may come between, are denied"))
+        return rule
     if line.startswith(_ALONE):
         return KeywordRule((_atoms(line.removeprefix(_ALONE)),), alone=True)
     required, *excluded = _BUT_NOT.split(line)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
 from ivr.i18n import N_, Sentence, sentence
 from ivr.line.content.findings import Finding
 from ivr.line.content.keyword_rules import (
+    RED_FLAGS,
     WITH_RULES,
     WITH_WANTED,
     Atom,
@@ -88,6 +90,13 @@ def _messages(name: str, rule: str) -> Iterator[tuple[str, Sentence]]:
     if parsed.wanted and name not in WITH_WANTED:
         template = N_("Only {names} may have rules that begin with `wanted:`, so `{rule}` is ignored: remove it.")
         yield _STYLE, sentence(template, names=", ".join(WITH_WANTED), rule=rule[:40])
+    if parsed.denied and name not in RED_FLAGS:
+        template = N_("Only {names} may have rules that begin with `denied:`, so `{rule}` is ignored: remove it.")
+        yield _STYLE, sentence(template, names=", ".join(RED_FLAGS), rule=rule[:40])
+    twice = {atom for group, other in combinations(parsed.groups, 2) for atom in group if atom in other}
+    for atom in sorted(() if parsed.denied else twice):
+        template = N_("The rule `{rule}` has `{word}` on both sides of a +, so this word alone matches: remove one.")
+        yield "rule", sentence(template, rule=rule[:40], word=" ".join(atom))
     if not parsed.alone and matches_almost_everything(parsed):
         template = N_("The rule `{rule}` matches almost every message: add a second, rarer word with +, or remove it.")
         yield "rule", sentence(template, rule=rule[:40])

@@ -5,15 +5,16 @@ its prompt. Every other message goes to the outcome that the trained model (topi
 question between two or three, to the reply that the line may have no answer, with up to three that may help, or to
 the reply that it has none.
 
-A `maybe:` rule, a rule that the model finds implausible, or a model that is unsure makes a red flag or an opt-out only
-possible. The answer then also says what to do in an emergency, or how to stop the texts.
+A `maybe:` rule, a rule that the model finds implausible, a denial ("no chest pain"), or a model that is unsure makes a
+red flag or an opt-out only possible (plausibility.py). The answer then also says what to do in an emergency, or how to
+stop the texts.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
@@ -21,9 +22,20 @@ from itertools import islice
 from ivr.line.content.keyword_rules import PERSON_SOON, RED_FLAGS, STOP, URGENT
 from ivr.line.content.loader import Content
 from ivr.line.content.required_prompts import CAUTION, CAUTION_SYMPTOM
-from ivr.line.locales.locale import all_locales
 from ivr.line.nlu.language import is_foreign_alphabet, refused_languages
 from ivr.line.nlu.phrase_index import PhraseIndex, RuleMatches, frequent_words
+from ivr.line.nlu.plausibility import (
+    LIKELY_EMERGENCY,
+    LOSS,
+    among_others,
+    is_plausible,
+    only_offers_stop,
+    opts_out,
+    opts_out_beside_red_flag,
+    possible,
+    probable_red_flag,
+    without,
+)
 from ivr.line.nlu.topic_model import TopicModel
 from ivr.line.nlu.training import LANGUAGE, outcome_of
 from ivr.line.text.normalize import join_split_words, normalize, shorten
@@ -32,34 +44,12 @@ AMBIGUOUS = "ambiguous"
 INTERPRETER = "interpreter"
 NONE = "none"
 # Answers without any medicine, which misinform nobody. A subject that is not listed counts as medical.
-PRACTICAL = frozenset(("people", "cost", "transport", "children", "late", "thanks", "loss", INTERPRETER))
+PRACTICAL = frozenset(("people", "cost", "transport", "children", "late", "thanks", "loss", "privacy", INTERPRETER))
 # These change which texts a patient gets, or what is on the staff's work list.
 _ACTIONS = frozenset(("start", "wrong-number", "confirm", "change"))
 # Replies that do not reveal the language of the sender.
-_SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "c", "r", "stop", "start", "menu"))
+_SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "y", "c", "r", "stop", "start", "menu"))
 # All probabilities in this module were chosen on questions that the model had not seen: see decision 25.
-# A false alarm is better than a missed red flag. Below the limit, a rule's red flag is still possible.
-_LOWEST_RED_FLAG = 0.3
-_LOWEST_WITH_RED_FLAG_RULE = {URGENT: 0.02, PERSON_SOON: 0.05}
-_LOWEST_POSSIBLE_RED_FLAG = 0.015
-# Of one of the two, where either is possible.
-_LOWEST_POSSIBLE_EACH = 0.003
-# "It hurts when I touch my left chest": with a symptom this probable, and an emergency no more than possible, the
-# answer about the symptom, which says what to do in an emergency too, is the better one.
-_CERTAIN_SYMPTOM = 0.9
-# A single word that no file lists is too little for a red flag.
-_FEWEST_RED_FLAG_WORDS = 2
-# An opt-out that no rule matches must be all but certain: who loses their reminders may miss a visit. For the same
-# reason, a rule alone is not enough if everything else in the message says otherwise.
-_LOWEST_STOP = 0.96
-_LOWEST_STOP_WITH_RULE = 0.4
-_LOWEST_POSSIBLE_STOP = 0.012
-# Of a message that only seems to opt out, or to be about a wrong number: how much must be left to the other outcomes,
-# for one of them to be an answer.
-_LOWEST_BESIDE_STOP, _LOWEST_BESIDE_WRONG_NUMBER = 0.1, 0.02
-# How probable the outcome of a rule must be.
-_LOWEST_WITH_RULE = _LOWEST_WITH_RED_FLAG_RULE | {STOP: _LOWEST_STOP_WITH_RULE}
-_LOWEST_WITH_OTHER_RULE = 0.3
 # A medical answer to something else misinforms; an outcome such as scheduling does not.
 _LOWEST_MEDICAL, _LOWEST_ALONE = 0.95, 0.65
 # People who are afraid should not be asked what they mean, and comfort misinforms nobody.
@@ -71,7 +61,7 @@ _LOWEST_CONFIRM = 0.75
 _CERTAIN_START = 0.95
 _LOWEST_TOPIC = 0.3
 # Thanks and condolences, which no question offers, must be meant.
-_LOSS, _LOWEST_NEVER_OFFERED = "loss", 0.7
+_LOWEST_NEVER_OFFERED = 0.7
 # Answers that are less probable each, but that together are this probable, are offered as a choice.
 _MOST_CHOICES, _LOWEST_CHOICE, _LOWEST_OF_CHOICES = 3, 0.02, 0.45
 # Below this, a practical answer is only offered, beside others that are this probable.
@@ -81,8 +71,6 @@ _CERTAIN_NONE, _LOWEST_OFFER = 0.95, 0.05
 # How probable it must be that the line has no answer for a choice to say so.
 _LOWEST_NONE = 0.05
 _MOST_SCORES = 5
-# How words for texts, their numbers and lists begin, in every language.
-_OF_TEXTS = tuple(sorted({start for locale in all_locales().values() for start in locale.words_for_texts}))
 # Messages up to this length (in characters) are cached.
 _LONGEST_CACHED = 40
 _CACHE_SIZE = 2000
@@ -199,10 +187,26 @@ class Matcher:
         result = _result(outcome, between, chances, detected or conversation)
         result = replace(result, or_none=self._may_be_none(between, chances))
         if result.topic in RED_FLAGS:
-            opts_out = _opts_out_beside_red_flag(matched, chances, tokens)
-            offers = STOP in matched.outcomes and not opts_out
-            return replace(result, also_stop=opts_out, possible=(STOP,) * offers)
-        return replace(result, possible=_possible(result.topic, matched, chances, len(tokens)))
+            denied = self._without_denials(result, message, len(tokens), language)
+            if denied:
+                return denied
+            also_stop = opts_out_beside_red_flag(matched, chances, tokens)
+            offers = STOP in matched.outcomes and not also_stop
+            return replace(result, also_stop=also_stop, possible=(STOP,) * offers)
+        return replace(result, possible=possible(result.topic, matched, chances, len(tokens)))
+
+    def _without_denials(
+        self, flagged: MatchResult, message: str, words: int, language: str | None
+    ) -> MatchResult | None:
+        """What a message means that denies its red flag, which is then only possible; None if a flag is left."""
+        rest = self._index.without_denials(message)
+        if len(rest) >= words:
+            return None
+        calmer = self.match_uncached(" ".join(rest), language) if rest else replace(flagged, topic=NONE)
+        if calmer.topic in RED_FLAGS:
+            return None
+        flags = (flag for flag in RED_FLAGS if flag in (flagged.topic, *calmer.possible))
+        return replace(calmer, possible=(*flags, *(STOP,) * (STOP in calmer.possible)))
 
     def _request_of(self, outcome: str, normalized: str) -> str:
         """The request for a language that an outcome is; for the other one if the message refuses this one."""
@@ -223,15 +227,18 @@ class Matcher:
         self, matched: RuleMatches, exact: str | None, chances: dict[str, float], words: int
     ) -> tuple[str, tuple[str, ...] | None]:
         """The outcome, and the candidates if it is `ambiguous`."""
-        may_stop = not _only_offers_stop(matched, chances)
+        may_stop = not only_offers_stop(matched, chances)
         rules = [rule for rule in matched.outcomes if rule not in matched.wanted and (rule != STOP or may_stop)]
         # "I have chest pain, stop the texts": how probable the opt-out is says nothing about the pain.
-        beside_stop = _among_others(chances, STOP) if STOP in rules else chances
-        likely = (rule for rule in rules if _is_plausible(rule, chances, beside_stop if rule in RED_FLAGS else chances))
+        beside_stop = among_others(chances, STOP) if STOP in rules else chances
+        likely = (rule for rule in rules if is_plausible(rule, chances, beside_stop if rule in RED_FLAGS else chances))
         certain = next(likely, None)
-        red_flag = certain if certain in RED_FLAGS else None if exact else _probable_red_flag(chances, words)
+        if certain == PERSON_SOON and chances.get(URGENT, 0.0) >= LIKELY_EMERGENCY:
+            # "A lump in my throat is getting bigger by the minute"
+            certain = URGENT
+        red_flag = certain if certain in RED_FLAGS else None if exact else probable_red_flag(chances, words)
         known = red_flag or (STOP if certain == STOP else None) or exact or certain
-        if not known and may_stop and _opts_out(chances):
+        if not known and may_stop and opts_out(chances):
             known = STOP
         if known:
             return known, None
@@ -240,7 +247,7 @@ class Matcher:
         if STOP in matched.outcomes and not is_start:
             # "I don't need them, stop the reminders" is no wish to get them again, whatever the model says.
             unwanted.add("start")
-        return self._most_probable(_without(chances, unwanted))
+        return self._most_probable(without(chances, unwanted))
 
     def _most_probable(self, chances: dict[str, float]) -> tuple[str, tuple[str, ...] | None]:
         """The most probable outcome; a practical one that is probable enough if a medical one is not; `ambiguous`
@@ -292,95 +299,11 @@ class Matcher:
             return _LOWEST_COMFORT if outcome == _COMFORT else _LOWEST_MEDICAL
         if outcome in self._subjects - self._offerable:
             # "Stop, my mother died": an opt-out beside it makes it no less a loss.
-            return _LOWEST_NEVER_OFFERED - (chances.get(STOP, 0.0) if outcome == _LOSS else 0.0)
+            return _LOWEST_NEVER_OFFERED - (chances.get(STOP, 0.0) if outcome == LOSS else 0.0)
         if outcome == "confirm":
             return _LOWEST_CONFIRM
         # Nobody who may want no texts is opted in.
         return max(_LOWEST_ACTION, chances.get(STOP, 0.0)) if outcome in _ACTIONS else _LOWEST_TOPIC
-
-
-def _is_plausible(rule: str, chances: dict[str, float], among: dict[str, float]) -> bool:
-    """Whether the model does not contradict a rule that matches; it cannot if it does not know the outcome.
-
-    among: the chances of the rule's outcome and of those that it competes with.
-    """
-    lowest = _LOWEST_WITH_RULE.get(rule, _LOWEST_WITH_OTHER_RULE)
-    if rule == URGENT and chances.get(PERSON_SOON, 0.0) >= _CERTAIN_SYMPTOM:
-        lowest = 1 - _CERTAIN_SYMPTOM
-    return among.get(rule, 1.0) >= lowest
-
-
-def _opts_out(chances: dict[str, float]) -> bool:
-    """Whether it is all but certain that a message opts out: "stop, she died" is both an opt-out and a loss."""
-    stop = chances.get(STOP, 0.0)
-    return stop >= _LOWEST_STOP or (stop >= _LOWEST_STOP_WITH_RULE and stop + chances.get(_LOSS, 0.0) >= _LOWEST_STOP)
-
-
-def _among_others(chances: dict[str, float], outcome: str) -> dict[str, float]:
-    """The probabilities of the other outcomes, if it is not this one."""
-    others = {other: chance for other, chance in chances.items() if other != outcome}
-    rest = sum(others.values())
-    return {other: chance / rest for other, chance in others.items()} if rest else others
-
-
-def _only_offers_stop(matched: RuleMatches, chances: dict[str, float]) -> bool:
-    """Whether what looks like an opt-out is somebody else's wish, is about something other than the texts, or is by
-    somebody who wants them."""
-    seems = STOP in matched.outcomes or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP
-    return seems and (STOP in matched.possible or STOP in matched.wanted)
-
-
-def _opts_out_beside_red_flag(matched: RuleMatches, chances: dict[str, float], tokens: Sequence[str]) -> bool:
-    """Whether a message with a red flag is also an opt-out.
-
-    "He hits me and won't leave me alone" is not: whom fear makes say "stop" must not lose their reminders.
-    """
-    if STOP not in matched.outcomes or _only_offers_stop(matched, chances):
-        return False
-    return chances.get(STOP, 1.0) >= _LOWEST_STOP_WITH_RULE or any(token.startswith(_OF_TEXTS) for token in tokens)
-
-
-def _without(chances: dict[str, float], outcomes: Collection[str]) -> dict[str, float]:
-    """The probabilities of a message that means none of some outcomes; empty if too little is known about it."""
-    if not outcomes:
-        return chances
-    others = {outcome: chance for outcome, chance in chances.items() if outcome not in outcomes}
-    total = sum(others.values())
-    lowest = _LOWEST_BESIDE_STOP if STOP in outcomes else _LOWEST_BESIDE_WRONG_NUMBER
-    return {} if total < lowest else {outcome: chance / total for outcome, chance in others.items()}
-
-
-def _possible(topic: str, matched: RuleMatches, chances: dict[str, float], words: int) -> tuple[str, ...]:
-    """The red flags and the opt-out that a message with another topic may also be.
-
-    Who is kept from the texts by somebody else, or wants "this" to stop, may be in danger.
-    """
-    offers = _only_offers_stop(matched, chances)
-    flagged = words >= _FEWEST_RED_FLAG_WORDS and _of_red_flags(chances) >= _LOWEST_POSSIBLE_RED_FLAG
-    by_rules = {*matched.outcomes, *matched.possible}.intersection(RED_FLAGS)
-    in_danger = offers and STOP in matched.possible
-    stops = topic != STOP and (offers or STOP in matched.outcomes or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP)
-    if not (flagged or by_rules or in_danger):
-        return (STOP,) * stops
-    # Each by itself: without a word of despair or danger, nobody should read of suicide.
-    possible = {*by_rules, *(flag for flag in RED_FLAGS if chances.get(flag, 0.0) >= _LOWEST_POSSIBLE_EACH)}
-    possible |= {URGENT} if in_danger else set()
-    return (*(flag for flag in RED_FLAGS if flag in possible), *(STOP,) * stops)
-
-
-def _probable_red_flag(chances: dict[str, float], words: int) -> str | None:
-    """The likelier red flag if either is probable, however likely other outcomes are."""
-    if words < _FEWEST_RED_FLAG_WORDS or _of_red_flags(chances) < _LOWEST_RED_FLAG:
-        return None
-    return _likelier_red_flag(chances)
-
-
-def _likelier_red_flag(chances: dict[str, float]) -> str:
-    return max(RED_FLAGS, key=lambda flag: chances.get(flag, 0.0))
-
-
-def _of_red_flags(chances: dict[str, float]) -> float:
-    return sum(chances.get(flag, 0.0) for flag in RED_FLAGS)
 
 
 def _result(outcome: str, between: tuple[str, ...] | None, chances: dict[str, float], language: str) -> MatchResult:

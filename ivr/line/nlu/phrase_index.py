@@ -9,9 +9,16 @@ from typing import NamedTuple
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP, WITH_RULES, KeywordRule
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt
+from ivr.line.nlu.denials import without_denials
 from ivr.line.nlu.keyword_index import KeywordIndex
 from ivr.line.nlu.training import outcome_of
-from ivr.line.text.normalize import content_words, join_split_words, normalize, normalized_sentences
+from ivr.line.text.normalize import (
+    content_words,
+    join_split_words,
+    normalize,
+    normalized_clauses,
+    normalized_sentences,
+)
 
 # Outcomes whose keyword rules are checked before everything else, most urgent first.
 PRIORITY = (*RED_FLAGS, STOP)
@@ -50,6 +57,8 @@ class PhraseIndex:
         self._stop_phrases = {content_words(phrase) for phrase, prompt in self.phrases if prompt.name == STOP}
         listed = frozenset(word for phrase, _ in self.phrases for word in phrase.split())
         self._rules = KeywordIndex(_written_rules(prompts), correct | listed)
+        flags = (prompt for prompt in prompts if prompt.name in RED_FLAGS)
+        self._denials = [rule.groups for prompt in flags for rule in prompt.keyword_rules if rule.denied]
 
     def preload(self) -> None:
         """Build the rules now rather than at the first question."""
@@ -62,6 +71,12 @@ class PhraseIndex:
             [outcome for outcome in WITH_RULES if f"{kind}{outcome}" in found] for kind in (_MAYBE, _WANTED)
         )
         return RuleMatches(self._ordered(found, message), possible, wanted)
+
+    def without_denials(self, message: str) -> list[str]:
+        """The normalized words of a message without those that say which symptoms the sender does not have."""
+        # "No, chest pain" denies nothing.
+        clauses = (join_split_words(clause).split() for clause in normalized_clauses(message))
+        return [word for tokens in clauses for word in without_denials(tokens, self._denials)]
 
     def exact_outcome(self, normalized: str) -> str | None:
         """The outcome of the phrase or reply word that equals a normalized message."""
@@ -90,5 +105,7 @@ def _written_rules(prompts: Iterable[Prompt], names: Collection[str] = WITH_RULE
     """(keyword rule, outcome) for the prompts that may have rules; older releases have some in others."""
     for prompt in prompts:
         for rule in prompt.keyword_rules if prompt.name in names else ():
+            if rule.denied:
+                continue
             kind = _WANTED if rule.wanted else _MAYBE if rule.maybe else ""
             yield rule, f"{kind}{prompt.name}"

@@ -15,6 +15,7 @@ MOST_CHARACTERS = 2_000
 _NOT_WORDS = re.compile(r"[^a-z0-9]+")
 _WHITESPACE = re.compile(r"\s+")
 _SENTENCE_ENDS = re.compile(r"[.!?;\n]+")
+_CLAUSE_ENDS = re.compile(r"[.!?;:,\n]+")
 _FILLER_WORDS = frozenset[str]().union(*(locale.filler_words for locale in all_locales().values()))
 _JOINED = {apart: joined for locale in all_locales().values() for apart, joined in locale.joined_words.items()}
 _APART = re.compile(rf"\b({'|'.join(_JOINED)})\b")
@@ -104,6 +105,11 @@ def content_words(text: str) -> tuple[str, ...]:
 def normalized_sentences(text: str) -> list[str]:
     """The sentences of a text, normalized, without empty ones."""
     return [sentence for sentence in map(normalize, _SENTENCE_ENDS.split(text)) if sentence]
+
+
+def normalized_clauses(text: str) -> list[str]:
+    """What stands between the punctuation marks of a text, normalized, without empty ones."""
+    return [clause for clause in map(normalize, _CLAUSE_ENDS.split(text)) if clause]
 
 
 def stem(word: str) -> str:

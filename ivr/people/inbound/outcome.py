@@ -172,7 +172,8 @@ def decide_outcome(text: ParsedText, *, opted_out: bool, reminder_asks: bool) ->
     if opted_out:
         meaning_of_yes = "start" if text.reply and text.reply.opts_in else None
     else:
-        meaning_of_yes = "confirmed" if reminder_asks else "menu"
+        # "OK" to an answer ends the conversation.
+        meaning_of_yes = "confirmed" if reminder_asks else "thanks" if topic == "thanks" else "menu"
     by_precedence = (
         None if is_answer else text.keyword,
         topic if topic in RED_FLAGS else None,

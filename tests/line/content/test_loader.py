@@ -104,6 +104,7 @@ IN_LINE_YAML = [
     ("a site without a directory entry", "directory: central-scheduling", "directory: nobody", "directory: nobody",
      "reference"),
     ("an answer after itself", "BIOPSIA}, after: next-steps", "BIOPSIA}, after: biopsy", "BIOPSIA}, a", "reference"),
+    ("an unoffered answer", "GRACIAS}, offered", "GRACIAS}, after: cancer, offered", "GRACIAS}", "library"),
     ("an answer after a menu", "BIOPSIA}, after: next-steps", "BIOPSIA}, after: welcome", "BIOPSIA}, a", "reference"),
     ("no welcome menu", "  welcome:\n", "  start:\n", "menus:", "reference"),
     ("a name in one language only", ", es: la oficina de citas (Central Scheduling)}", "}",

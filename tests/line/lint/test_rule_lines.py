@@ -45,7 +45,7 @@ def test_a_rule_that_is_too_long_to_read_is_reported_at_its_first_line() -> None
     assert findings(URGENT, "# Chest pain", longest) == []
     (finding,) = findings(URGENT, "# Chest pain", "chest + pain", longest + "x")
     assert (finding.line, finding.rule, str(LONGEST_RULE + 1) in finding.message) == (FIRST_RULE + 2, "rule-line", True)
-    (continued,) = findings(URGENT, "chest + pain,", "hurts,", longest)
+    (continued,) = findings(URGENT, "arm + pain,", "hurts,", longest)
     assert continued.line == FIRST_RULE
 
 
@@ -73,6 +73,19 @@ def test_a_rule_with_a_rare_word_in_some_group_is_not_too_wide(rule: str) -> Non
 
 def test_words_that_must_be_alone_may_be_common() -> None:
     assert findings(URGENT, "alone: no, stop, me") == []
+
+
+def test_a_word_in_two_groups_of_a_rule_is_reported() -> None:
+    (finding,) = findings(URGENT, "arm, jaw + pain", "arm, jaw + sweat*, jaw, feel sick")
+    assert (finding.line, finding.rule) == (FIRST_RULE + 1, "rule")
+    assert "`jaw`" in finding.message
+
+
+def test_only_red_flags_can_be_denied() -> None:
+    assert findings(URGENT, "denied: no + any + pain") == []
+    (finding,) = findings("en/start.md", "start + texts", "denied: no + any + texts")
+    assert (finding.line, finding.rule) == (FIRST_RULE + 1, "rule-line")
+    assert "`denied:`" in finding.message
 
 
 def test_a_rule_that_makes_an_outcome_only_possible_belongs_to_red_flags_and_opt_outs() -> None:

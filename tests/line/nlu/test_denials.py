@@ -1,0 +1,117 @@
+"""What a message says that the sender does not have makes a red flag only possible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+import pytest
+
+from ivr.line.content.keyword_rules import RED_FLAGS, KeywordRule, parse_keyword_rule
+from ivr.line.nlu.denials import without_denials
+from ivr.line.nlu.language import LanguageClassifier
+from ivr.line.nlu.matcher import Matcher
+from ivr.line.nlu.phrase_index import PhraseIndex
+from ivr.line.twiml.release import CompiledLine
+
+if TYPE_CHECKING:
+    from ivr.line.nlu.topic_model import TopicModel
+
+RULE = "denied: no, dont have + a, any, or + lump*, pain, chest pain"
+
+WITHOUT = [
+    ("no pain", ""),
+    ("no chest pain just nerves", "just nerves"),
+    ("no lump or any pain only the letter", "only the letter"),
+    ("i dont have a lump i have a letter", "i i have a letter"),
+    ("no lumps no pain", ""),
+    # What is between is not denied, and what follows other words neither.
+    ("no lump but pain", "but pain"),
+    ("no or any", "no or any"),
+    ("no idea about the lump", "no idea about the lump"),
+    ("a lump and no", "a lump and no"),
+    ("dont have", "dont have"),
+]
+
+
+@pytest.mark.parametrize(("words", "rest"), WITHOUT)
+def test_the_words_of_a_denial_are_taken_out(words: str, rest: str) -> None:
+    assert without_denials(words.split(), [parse_keyword_rule(RULE).groups]) == rest.split()
+
+
+# Message, and the red flag that it has all the same.
+MESSAGES = [
+    ("I have no chest pain", None),
+    ("no chest pain just nervous", None),
+    ("not suicidal just sad", None),
+    ("Not bleeding, just bruised from the squeeze", None),
+    ("no lump just the letter says calcifications", None),
+    ("I don't have a lump but they saw calcifications", None),
+    ("no tengo dolor en el pecho, es miedo", None),
+    ("no me duele el pecho, es miedo", None),
+    ("no tengo bolita ni dolor, solo la carta", None),
+    ("no chest pain but I can't breathe", "urgent"),
+    ("no pain but I feel a lump", "person-soon"),
+    ("a lump but no pain", "person-soon"),
+    ("no fever but pus is coming out of the biopsy", "person-soon"),
+    ("the bleeding does not stop", "urgent"),
+    ("sin dolor pero con un bulto", "person-soon"),
+    ("no tengo fiebre pero la herida tiene pus", "person-soon"),
+    ("no me deja de sangrar", "urgent"),
+]
+
+
+@pytest.mark.parametrize(("message", "red_flag"), MESSAGES)
+def test_what_is_denied_is_no_red_flag_and_what_is_beside_it_is(
+    message: str, red_flag: str | None, line: CompiledLine
+) -> None:
+    topic = line.matcher.match(message).topic
+    assert (topic if topic in RED_FLAGS else None) == red_flag
+
+
+class PainModel:
+    """Takes any pain for an emergency, and everything else for fear."""
+
+    vocabulary: ClassVar[dict[str, dict[str, int]]] = {"en": {}, "es": {}}
+    languages = LanguageClassifier(vocabulary)
+
+    def probabilities(self, words: Sequence[str]) -> dict[str, float]:
+        return {"urgent": 0.98, "waiting": 0.02} if "pain" in words else {"waiting": 0.99, "urgent": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("message", "topic", "caution"),
+    [
+        ("no chest pain just nervous", "waiting", "caution"),
+        ("my chest pain makes me nervous", "urgent", None),
+        ("no chest pain", "none", "caution"),
+        ("just nervous", "waiting", None),
+    ],
+)
+def test_the_answer_beside_a_denial_begins_with_what_to_do_in_an_emergency(
+    message: str, topic: str, caution: str | None, line: CompiledLine
+) -> None:
+    result = Matcher(line.content, cast("TopicModel", PainModel())).match(message)
+    assert (result.topic, result.caution) == (topic, caution)
+
+
+def test_a_no_that_answers_a_question_denies_nothing(line: CompiledLine) -> None:
+    index = PhraseIndex(line.content)
+    assert index.without_denials("No, chest pain") == ["no", "chest", "pain"]
+    assert index.without_denials("I said no chest pain") == ["i", "said"]
+
+
+def test_a_denial_beside_an_opt_out_still_opts_out(line: CompiledLine) -> None:
+    assert line.matcher.match("I have no lump, please stop texting me").topic == "stop"
+
+
+@pytest.mark.parametrize("rule", ["denied: no + lump", "denied: no + a + lump but not pain", "denied: no, not"])
+def test_a_denial_has_three_groups_of_words(rule: str) -> None:
+    with pytest.raises(ValueError, match="three groups"):
+        parse_keyword_rule(rule)
+
+
+def test_a_denial_is_no_rule_that_matches() -> None:
+    assert parse_keyword_rule("denied: no + a + lump") == KeywordRule(
+        ((("no",),), (("a",),), (("lump",),)), denied=True
+    )
