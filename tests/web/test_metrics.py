@@ -228,7 +228,7 @@ def test_texts_that_get_no_answer_are_counted_by_the_reason(app):
         post(app, "/sms", Body="2", MessageSid="SM" + "1" * 32)
     post(app, "/sms", Body="2", MessageSid="SM" + "2" * 32, From="72345")
     for number in range(8):
-        post(app, "/sms", Body=f"plugh xyzzy {number}", MessageSid=f"SM{number:032d}")
+        post(app, "/sms", Body="2", MessageSid=f"SM{number:032d}")
     replies = {name[1]: value for name, value in scrape(app).items() if name[0] == "infoline_incoming_texts_total"}
     assert replies == {"answered": 5, "repeated": 1, "not_answerable": 1, "last_answer": 1, "silenced": 3}
 

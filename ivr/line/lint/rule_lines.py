@@ -95,7 +95,9 @@ def _messages(name: str, rule: str) -> Iterator[tuple[str, Sentence]]:
         yield _STYLE, sentence(template, names=", ".join(RED_FLAGS), rule=rule[:40])
     twice = {atom for group, other in combinations(parsed.groups, 2) for atom in group if atom in other}
     for atom in sorted(() if parsed.denied else twice):
-        template = N_("The rule `{rule}` has `{word}` on both sides of a +, so this word alone matches: remove one.")
+        template = N_(
+            "The rule `{rule}` has `{word}` on both sides of a +, so that one word counts for both: remove one."
+        )
         yield "rule", sentence(template, rule=rule[:40], word=" ".join(atom))
     if not parsed.alone and matches_almost_everything(parsed):
         template = N_("The rule `{rule}` matches almost every message: add a second, rarer word with +, or remove it.")

@@ -38,7 +38,7 @@ from ivr.line.nlu.plausibility import (
 )
 from ivr.line.nlu.topic_model import TopicModel
 from ivr.line.nlu.training import LANGUAGE, outcome_of
-from ivr.line.text.normalize import join_split_words, normalize, shorten
+from ivr.line.text.normalize import content_words, join_split_words, normalize, shorten
 
 AMBIGUOUS = "ambiguous"
 INTERPRETER = "interpreter"
@@ -165,8 +165,8 @@ class Matcher:
         answers = tuple(dict.fromkeys(self._answers[word] for word in words))
         return of_first if len(answers) == 1 else replace(of_first, topic=AMBIGUOUS, scores={}, between=answers)
 
-    def match_uncached(self, message: str, language: str | None = None) -> MatchResult:
-        """`match` without the cache."""
+    def match_uncached(self, message: str, language: str | None = None, is_rest: bool = False) -> MatchResult:
+        """`match` without the cache. is_rest: whether what the message denies has been taken out of it."""
         message = shorten(message)
         normalized = normalize(message)
         conversation = language or self._default_language
@@ -187,7 +187,7 @@ class Matcher:
         result = _result(outcome, between, chances, detected or conversation)
         result = replace(result, or_none=self._may_be_none(between, chances))
         if result.topic in RED_FLAGS:
-            denied = self._without_denials(result, message, len(tokens), language)
+            denied = None if is_rest else self._without_denials(result, message, language)
             if denied:
                 return denied
             also_stop = opts_out_beside_red_flag(matched, chances, tokens)
@@ -195,16 +195,17 @@ class Matcher:
             return replace(result, also_stop=also_stop, possible=(STOP,) * offers)
         return replace(result, possible=possible(result.topic, matched, chances, len(tokens)))
 
-    def _without_denials(
-        self, flagged: MatchResult, message: str, words: int, language: str | None
-    ) -> MatchResult | None:
+    def _without_denials(self, flagged: MatchResult, message: str, language: str | None) -> MatchResult | None:
         """What a message means that denies its red flag, which is then only possible; None if a flag is left."""
         rest = self._index.without_denials(message)
-        if len(rest) >= words:
+        if rest is None:
             return None
-        calmer = self.match_uncached(" ".join(rest), language) if rest else replace(flagged, topic=NONE)
+        calmer = self.match_uncached(" ".join(rest), language, is_rest=True) if rest else replace(flagged, topic=NONE)
         if calmer.topic in RED_FLAGS:
             return None
+        if calmer.topic in (*_ACTIONS, LOSS) or not content_words(" ".join(rest)):
+            # The few words that are left, such as "no", change nothing.
+            calmer = replace(calmer, topic=NONE, between=None)
         flags = (flag for flag in RED_FLAGS if flag in (flagged.topic, *calmer.possible))
         return replace(calmer, possible=(*flags, *(STOP,) * (STOP in calmer.possible)))
 

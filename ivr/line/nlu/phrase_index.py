@@ -72,11 +72,15 @@ class PhraseIndex:
         )
         return RuleMatches(self._ordered(found, message), possible, wanted)
 
-    def without_denials(self, message: str) -> list[str]:
-        """The normalized words of a message without those that say which symptoms the sender does not have."""
+    def without_denials(self, message: str) -> list[str] | None:
+        """The normalized words of a message but for those that say which symptoms the sender does not have.
+
+        None if it denies nothing.
+        """
         # "No, chest pain" denies nothing.
-        clauses = (join_split_words(clause).split() for clause in normalized_clauses(message))
-        return [word for tokens in clauses for word in without_denials(tokens, self._denials)]
+        clauses = [join_split_words(clause).split() for clause in normalized_clauses(message)]
+        rest = [word for tokens in clauses for word in without_denials(tokens, self._denials)]
+        return None if len(rest) == sum(map(len, clauses)) else rest
 
     def exact_outcome(self, normalized: str) -> str | None:
         """The outcome of the phrase or reply word that equals a normalized message."""

@@ -15,7 +15,8 @@ MOST_CHARACTERS = 2_000
 _NOT_WORDS = re.compile(r"[^a-z0-9]+")
 _WHITESPACE = re.compile(r"\s+")
 _SENTENCE_ENDS = re.compile(r"[.!?;\n]+")
-_CLAUSE_ENDS = re.compile(r"[.!?;:,\n]+")
+# Dashes and emoji, too: whatever is no part of a word.
+_CLAUSE_ENDS = re.compile(r"[^\w\s'’]+|\n")
 _FILLER_WORDS = frozenset[str]().union(*(locale.filler_words for locale in all_locales().values()))
 _JOINED = {apart: joined for locale in all_locales().values() for apart, joined in locale.joined_words.items()}
 _APART = re.compile(rf"\b({'|'.join(_JOINED)})\b")
@@ -109,7 +110,7 @@ def normalized_sentences(text: str) -> list[str]:
 
 def normalized_clauses(text: str) -> list[str]:
     """What stands between the punctuation marks of a text, normalized, without empty ones."""
-    return [clause for clause in map(normalize, _CLAUSE_ENDS.split(text)) if clause]
+    return [clause for clause in map(normalize, _CLAUSE_ENDS.split(_to_latin(text))) if clause]
 
 
 def stem(word: str) -> str:

