@@ -14,8 +14,9 @@ unexport PYTHONDONTWRITEBYTECODE
 run: .venv/ready-to-run
 	@exec $(BIN)/infoline run $(RUN)
 
+# Tests also wait, so that three processes share two cores.
 test: .venv/ready
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TEST)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TEST)
 
 # Takes minutes: starts the web process, workers, the clock, and the queue, as a hospital does. The alert rules are tested
 # here, because they need Prometheus.

@@ -53,5 +53,6 @@ def test_the_line_may_take_the_caller_out_of_a_talk(network, line):
     turn = step(network, network.call(), pick_up=SCHEDULING)
     step(network, turn, other_keys="1")
     network.client().calls(turn["call"]).update(twiml="<Response><Gather/></Response>")
+    wait_for(lambda: network.client().calls.list(to=SCHEDULING)[0].status == "completed")
     assert network.heard(turn, other_hangup=True)[0] == 409
     assert network.heard(turn, keys="1")[0] == 200
