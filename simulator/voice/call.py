@@ -17,7 +17,7 @@ from simulator.resource import API_VERSION, call_resource, new_sid
 from simulator.scheduler import Scheduler
 from simulator.settings import Settings
 from simulator.voice.conference import Conference, follow, leave
-from simulator.voice.dialed import DialedCall, ring_dialed
+from simulator.voice.dialed import DialedCall, finish_dialed, ring_dialed
 from simulator.voice.leg import XML_TYPES, Leg
 from simulator.voice.progress import Progress, report
 from simulator.webhook import Answer, NoAnswer, Webhook, send
@@ -225,6 +225,7 @@ class Call:
         with self.lock:
             if not self.can_redirect:
                 return
+            finish_dialed(self, "canceled")
             if twiml is not None:
                 self.leg.run(twiml.encode(), url)
             else:

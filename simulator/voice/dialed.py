@@ -112,11 +112,11 @@ def ring_dialed(call: Call) -> None:
         report(dialed, "ringing", "ringing")
 
 
-def finish_dialed(call: Call, status: str, answered: DialedCall | None = None, more: int = 0) -> None:
-    """End all phones of a transfer. answered: the one that was picked up, whose call ends in `more` seconds."""
+def finish_dialed(call: Call, status: str, more: int = 0) -> None:
+    """End all phones of a transfer. status: of those that are ringing. more: seconds that others go on."""
     for dialed in call.dialed:
-        if dialed is answered:
-            dialed.finish("completed", more)
+        if dialed.started is None:
+            dialed.finish(status)
         else:
-            dialed.finish(status if answered is None else "no-answer")
+            dialed.finish("completed", more)
     call.dialed, call.other_end = [], None

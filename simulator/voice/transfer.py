@@ -162,7 +162,7 @@ def cancel_transfer(call: Call) -> None:
     talked = 0 if end is None or end.talking_since is None else call.settings.seconds_since(end.talking_since)
     bridged = end is not None and end.talking_since is not None
     child = call.dialed[0].sid if call.dialed else new_sid("CA")
-    finish_dialed(call, "completed" if bridged else "canceled", end.phone if end is not None and bridged else None)
+    finish_dialed(call, "canceled")
     if dial is None or "action" not in dial.attributes:
         return
     call.status = "completed"
@@ -220,7 +220,7 @@ def _end_call(call: Call, end: OtherEnd, talked: int, more: int = 0) -> None:
     if leg is not None and leg.error and end.phone.destination.whisper:
         call.log_error(leg.code or 11200, end.phone.destination.whisper, leg.error)
     bridged = end.accepted
-    finish_dialed(call, "completed", end.phone, more)
+    finish_dialed(call, "no-answer", more)
     params = _dial_params("completed", end.phone.sid, talked, bridged)
     call.leg.end_dial({**params, **_record(call, bridged, talked)})
 

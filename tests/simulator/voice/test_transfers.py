@@ -56,3 +56,15 @@ def test_the_line_may_take_the_caller_out_of_a_talk(network, line):
     wait_for(lambda: network.client().calls.list(to=SCHEDULING)[0].status == "completed")
     assert network.heard(turn, other_hangup=True)[0] == 409
     assert network.heard(turn, keys="1")[0] == 200
+
+
+def test_a_redirected_caller_is_transferred_to_somebody_else(network, line):
+    line.says = {"/voice": DIAL}
+    turn = network.call()
+    network.client().calls(turn["call"]).update(twiml="<Response><Dial>+16036634490</Dial></Response>")
+
+    def statuses():
+        calls = network.client().calls
+        return [call.status for number in (SCHEDULING, "+16036634490") for call in calls.list(to=number)]
+
+    wait_for(lambda: statuses() == ["canceled", "ringing"])
