@@ -20,6 +20,7 @@ LOCALE = Locale(
         their there these they this to us was we were with you your ok okay thank thanks
         """
     ),
+    either_words=word_set("or nor"),
     names=word_set("english ingles"),
     words_for_texts=word_set("text txt messag msg sms reminder alert notif number subscri unsub"),
     joined_words={"can not": "cant", "cannot": "cant", "do not": "dont", "will not": "wont", "no more": "nomore"},

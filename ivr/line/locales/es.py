@@ -21,6 +21,7 @@ LOCALE = Locale(
         sus te tengo tiene tu un una unas unos usted y ya gracias
         """
     ),
+    either_words=word_set("o u ni"),
     names=word_set("espanol spanish castellano"),
     words_for_texts=word_set("mensaj texto msj aviso recordatorio numero lista"),
     joined_words={"no mas": "nomas"},

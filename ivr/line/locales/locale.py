@@ -45,6 +45,8 @@ class Locale:
 
     filler_words: frozenset[str] = frozenset()
     """Words that the matcher ignores, in lowercase without accents."""
+    either_words: frozenset[str] = frozenset()
+    """The words before the last of several things that are denied, in lowercase without accents."""
     names: frozenset[str] = frozenset()
     """What patients call the language, in lowercase without accents."""
     words_for_texts: frozenset[str] = frozenset()

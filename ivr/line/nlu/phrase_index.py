@@ -9,14 +9,15 @@ from typing import NamedTuple
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP, WITH_RULES, KeywordRule
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt
-from ivr.line.nlu.denials import without_denials
+from ivr.line.nlu.denials import Denials
 from ivr.line.nlu.keyword_index import KeywordIndex
 from ivr.line.nlu.training import outcome_of
 from ivr.line.text.normalize import (
+    COMMA,
+    clauses,
     content_words,
     join_split_words,
     normalize,
-    normalized_clauses,
     normalized_sentences,
 )
 
@@ -58,7 +59,7 @@ class PhraseIndex:
         listed = frozenset(word for phrase, _ in self.phrases for word in phrase.split())
         self._rules = KeywordIndex(_written_rules(prompts), correct | listed)
         flags = (prompt for prompt in prompts if prompt.name in RED_FLAGS)
-        self._denials = [rule.groups for prompt in flags for rule in prompt.keyword_rules if rule.denied]
+        self._denials = Denials(rule.groups for prompt in flags for rule in prompt.keyword_rules if rule.denied)
 
     def preload(self) -> None:
         """Build the rules now rather than at the first question."""
@@ -77,10 +78,10 @@ class PhraseIndex:
 
         None if it denies nothing.
         """
-        # "No, chest pain" denies nothing.
-        clauses = [join_split_words(clause).split() for clause in normalized_clauses(message)]
-        rest = [word for tokens in clauses for word in without_denials(tokens, self._denials)]
-        return None if len(rest) == sum(map(len, clauses)) else rest
+        spoken = clauses(message)
+        rest = [word for tokens in spoken for word in self._denials.taken_out_of(tokens)]
+        words = sum(token != COMMA for tokens in spoken for token in tokens)
+        return None if len(rest) == words else rest
 
     def exact_outcome(self, normalized: str) -> str | None:
         """The outcome of the phrase or reply word that equals a normalized message."""

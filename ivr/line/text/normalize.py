@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import chain
 
 from ivr.line.locales.locale import all_locales
 
@@ -15,8 +16,10 @@ MOST_CHARACTERS = 2_000
 _NOT_WORDS = re.compile(r"[^a-z0-9]+")
 _WHITESPACE = re.compile(r"\s+")
 _SENTENCE_ENDS = re.compile(r"[.!?;\n]+")
-# Dashes and emoji, too: whatever is no part of a word.
-_CLAUSE_ENDS = re.compile(r"[^\w\s'’]+|\n")
+# Dashes and emoji, too: whatever is no part of a word, but for commas.
+_CLAUSE_ENDS = re.compile(r"[^\w\s'’,]+|\n")
+COMMA = ","
+EITHER_WORDS = frozenset[str]().union(*(locale.either_words for locale in all_locales().values()))
 _FILLER_WORDS = frozenset[str]().union(*(locale.filler_words for locale in all_locales().values()))
 _JOINED = {apart: joined for locale in all_locales().values() for apart, joined in locale.joined_words.items()}
 _APART = re.compile(rf"\b({'|'.join(_JOINED)})\b")
@@ -108,9 +111,14 @@ def normalized_sentences(text: str) -> list[str]:
     return [sentence for sentence in map(normalize, _SENTENCE_ENDS.split(text)) if sentence]
 
 
-def normalized_clauses(text: str) -> list[str]:
-    """What stands between the punctuation marks of a text, normalized, without empty ones."""
-    return [clause for clause in map(normalize, _CLAUSE_ENDS.split(_to_latin(text))) if clause]
+def clauses(text: str) -> list[list[str]]:
+    """The normalized words between the punctuation marks of a text, with COMMA where one stands."""
+    return [_with_commas(clause) for clause in _CLAUSE_ENDS.split(_to_latin(text))]
+
+
+def _with_commas(text: str) -> list[str]:
+    parts = [join_split_words(normalize(part)).split() for part in text.split(COMMA)]
+    return list(chain(parts[0], *((COMMA, *part) for part in parts[1:])))
 
 
 def stem(word: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 import pytest
 
 from ivr.line.content.keyword_rules import RED_FLAGS, KeywordRule, parse_keyword_rule
-from ivr.line.nlu.denials import without_denials
+from ivr.line.nlu.denials import Denials
 from ivr.line.nlu.language import LanguageClassifier
 from ivr.line.nlu.matcher import Matcher
 from ivr.line.nlu.phrase_index import PhraseIndex
@@ -17,7 +17,7 @@ from ivr.line.twiml.release import CompiledLine
 if TYPE_CHECKING:
     from ivr.line.nlu.topic_model import TopicModel
 
-RULE = "denied: no, dont have + a, any, or + lump*, pain, chest pain"
+RULES = ("denied: no, dont have + a, any, or + lump*, pain", "denied: no + really, nor + chest pain, pus")
 
 WITHOUT = [
     ("no pain", ""),
@@ -25,6 +25,16 @@ WITHOUT = [
     ("no lump or any pain only the letter", "only the letter"),
     ("i dont have a lump i have a letter", "i i have a letter"),
     ("no lumps no pain", ""),
+    # What several rules list of "no".
+    ("no pain or pus", ""),
+    ("no lump nor really chest pain", ""),
+    ("dont have pus", "dont have pus"),
+    # A list.
+    ("no pain , lumps , or pus but a rash", "but a rash"),
+    ("no pain , lumps or pus", ""),
+    ("no pain , a lump", "a lump"),
+    ("no pain , lumps , fever or pus", "lumps fever or pus"),
+    ("no , chest pain or pus", "no chest pain or pus"),
     # What is between is not denied, and what follows other words neither.
     ("no lump but pain", "but pain"),
     ("no or any", "no or any"),
@@ -36,7 +46,8 @@ WITHOUT = [
 
 @pytest.mark.parametrize(("words", "rest"), WITHOUT)
 def test_the_words_of_a_denial_are_taken_out(words: str, rest: str) -> None:
-    assert without_denials(words.split(), [parse_keyword_rule(RULE).groups]) == rest.split()
+    denials = Denials(parse_keyword_rule(rule).groups for rule in RULES)
+    assert denials.taken_out_of(words.split()) == rest.split()
 
 
 # Message, and the red flag that it has all the same.
@@ -66,6 +77,10 @@ MESSAGES = [
     ("no tengo un bulto, tengo dos", "person-soon"),
     ("no tengo fiebre pero la herida tiene pus", "person-soon"),
     ("no me deja de sangrar", "urgent"),
+    ("no pain, lumps, or discharge, just a letter", None),
+    ("no tengo dolor, bolitas ni secreciones", None),
+    ("No fever. Chest pain or pressure", "urgent"),
+    ("no fever, I have chest pain or pressure", "urgent"),
     ("no fever 🆘", "urgent"),
     ("🆘", "urgent"),
     ("don＇t know, chest pain", "urgent"),
