@@ -43,7 +43,7 @@ SLICE = 500
 TEXTS, NAIVE_TEXTS = 4_000, 60
 NEAR_MS, FAR_MS = 30, 200
 # The highest that `line.yaml` takes.
-RATE = 1000
+RATE = 10_000
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 KEY = bytes(32)
 ACCOUNT, TOKEN, SENDER = "AC" + "0" * 32, "0" * 32, "+16035550100"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import http.client
-import selectors
+import select
 import socket
 import ssl
 import threading
@@ -145,9 +145,9 @@ def _resource(path: str) -> str:
 
 def _is_closed(sock: socket.socket) -> bool:
     """Return whether the server has closed an idle connection, which makes its socket readable."""
-    with selectors.DefaultSelector() as selector:
-        try:
-            selector.register(sock, selectors.EVENT_READ)
-        except (OSError, ValueError):
-            return True
-        return bool(selector.select(timeout=0))
+    poll = select.poll()
+    try:
+        poll.register(sock, select.POLLIN)
+    except (OSError, ValueError):
+        return True
+    return bool(poll.poll(0))

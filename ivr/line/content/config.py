@@ -266,7 +266,7 @@ class ReminderStep(_Part):
 class ReminderRules(_Part):
     quiet_hours: QuietHours
     per_number: PerNumber = PerNumber()
-    pace: Annotated[int, Field(ge=1, le=1000)] = 10
+    pace: Annotated[int, Field(ge=1, le=10_000)] = 10
     countries: Annotated[list[Country], Field(min_length=1)] = ["US"]
     """The countries whose numbers may be texted; numbers of the first need no country code."""
     dates: Literal["month-first", "day-first"] = "month-first"
