@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,16 +18,6 @@ if TYPE_CHECKING:
     from ivr.web.doors import Doors
     from ivr.web.server.process import Served
     from ivr.web.services import Services
-
-
-def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
 
 
 @click.command()

@@ -15,7 +15,7 @@ import click
 from ivr import clock
 from ivr.cli.console import FINDINGS, fail
 from ivr.cli.context import moment_or_exit, settings_or_exit, upgrade_ledger
-from ivr.cli.processes import port_is_free
+from ivr.cli.run.ports import in_use, next_free_port, port_is_free
 
 if TYPE_CHECKING:
     from ivr.ledger import Ledger
@@ -123,8 +123,6 @@ def _check_ports(settings: Settings) -> None:
 
 
 def _port_in_use(setting: str, port: int) -> str:
-    from ivr.cli.run.ports import in_use, next_free_port
-
     used, other = in_use(port), next_free_port(port)
     if other is None:
         return f"{used}: stop that program, or set {setting} to another one."

@@ -6,15 +6,24 @@ simulator/ports.py does the same, because the simulator shares no code with the 
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from ivr.cli.processes import port_is_free
-
 LISTENING = "0A"
 MOST_TRIED = 100
 LSOF_SECONDS = 5
+
+
+def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 def in_use(port: int) -> str:
