@@ -7,6 +7,7 @@ from flask.globals import request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from itsdangerous import BadSignature
 
+from ivr.web.console.access import STATIC
 from ivr.web.console.security.form_pages import HTMX
 
 LIVE = "X-Live"
@@ -16,12 +17,13 @@ RENEWED_AFTER_SECONDS = 60
 
 class ConsoleSessions(SecureCookieSessionInterface):
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
-        """Renew the cookie with each request of a person.
+        """Renew the cookie with each page that a person asks for.
 
+        The files of a page may arrive after the next page has put something into the session, and would take it back.
         A part that is asked for while somebody types renews a cookie only if it is older than a minute: its answer may
         arrive after that of a saved form, and would take back the note that the form has put into the session.
         """
-        if LIVE in request.headers or not super().should_set_cookie(app, session):
+        if request.endpoint in STATIC or LIVE in request.headers or not super().should_set_cookie(app, session):
             return False
         return session.modified or HTMX not in request.headers or self._is_old(app)
 

@@ -39,6 +39,14 @@ def test_a_page_renews_the_session(browser: Browser) -> None:
     assert renews(browser)
 
 
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_a_file_of_a_page_never_sets_the_cookie(console: Console, signed_in: bool) -> None:
+    browser = console.browser() if signed_in else console.stranger()
+    browser.get("/login")
+    answer = browser.get("/static/console.css")
+    assert (answer.status_code, answer.headers.getlist("Set-Cookie")) == (200, [])
+
+
 def test_a_page_that_refreshes_itself_does_not_renew_the_session(aged: Browser) -> None:
     assert not renews(aged, LIVE, HTMX)
 
