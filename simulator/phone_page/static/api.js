@@ -2,6 +2,8 @@
 
 const HEADERS = { "Content-Type": "application/json", "X-Phone-Page": "1" };
 let tag = "";
+// How often something was sent, or answered: a state that was asked for before then may be out of date.
+let changes = 0;
 
 export class Refused extends Error {
   constructor(status, sentence) {
@@ -22,8 +24,13 @@ function unreachable() {
 
 export async function post(path, body = {}) {
   tag = "";
-  const response = await fetch(path, { method: "POST", headers: HEADERS, body: JSON.stringify(body) }).catch(unreachable);
-  return read(response);
+  changes += 1;
+  try {
+    const response = await fetch(path, { method: "POST", headers: HEADERS, body: JSON.stringify(body) }).catch(unreachable);
+    return await read(response);
+  } finally {
+    changes += 1;
+  }
 }
 
 // The tab is closed or reloaded: its number may go to another tab.
@@ -31,12 +38,14 @@ export function leave(phone) {
   fetch(`/phone/${encodeURIComponent(phone)}/leave`, { method: "POST", headers: HEADERS, body: "{}", keepalive: true }).catch(() => {});
 }
 
-// The state of a phone; null if nothing has changed since the last request.
+// The state of a phone; null if nothing has changed since the last request, or if something was sent meanwhile.
 export async function state(phone) {
+  const before = changes;
   const headers = tag ? { "If-None-Match": tag } : {};
   const response = await fetch(`/phone/${encodeURIComponent(phone)}`, { headers, cache: "no-store" }).catch(unreachable);
   if (response.status === 304) return null;
   const body = await read(response);
+  if (changes !== before) return null;
   tag = response.headers.get("ETag") || "";
   return body;
 }

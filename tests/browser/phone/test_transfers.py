@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
 from tests.browser.accessibility import findings
@@ -105,6 +108,28 @@ def test_a_reload_during_the_whisper_keeps_both_ends(testers: People) -> None:
     other = phone.shows("ringing").other_end("Central Scheduling")
     expect(other).to_contain_text("Oprima uno.")
     other.get_by_role("button", name="1 at the other end").click()
+    phone.shows("talking")
+
+
+def test_a_state_that_arrives_after_a_later_one_takes_nothing_back(testers: People) -> None:
+    phone = rings(testers)
+    page, states = phone.page, re.compile(r"/phone/[^/]+$")
+    held = []
+
+    def hold(route: Any) -> None:
+        headers = {name: value for name, value in route.request.headers.items() if name != "if-none-match"}
+        held.append((route, route.fetch(headers=headers)))
+
+    page.route(states, hold)
+    while not held:
+        page.wait_for_timeout(50)
+    phone.other_end("Central Scheduling").get_by_role("button", name="Answer", exact=True).click()
+    expect(page.locator("#other-transcript")).to_contain_text("Oprima uno.")
+    with page.expect_response(states):
+        route, ringing = held[0]
+        route.fulfill(response=ringing)
+    page.unroute(states)
+    page.keyboard.press("1")
     phone.shows("talking")
 
 
